@@ -1,0 +1,133 @@
+"""Every setting, declared once. The classes are the sections of the INI, their fields are its keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tfa_middleware.declare import (
+    Network, count, flag, globs, key, networks, one_of, paths, pattern, seconds, size, text, words,
+)
+
+ADMIN_LIFETIME, ADMIN_IDLE = 12 * 3600, 15 * 60
+USER_LIFETIME, USER_IDLE = 24 * 3600, 3600
+
+
+@dataclass(frozen=True)
+class TfaSettings:
+    """[tfa]: what holds for every realm."""
+
+    issuer: str = key(text, "the service's name on pages, in mails and in authenticator apps", "Two-Factor Login", example="Backup Console")
+    prefix: str = key(text, "where the middleware's own pages live, below the mount point", "/_tfa/")
+    key_file: str = key(text, "the file of secret keys, made at first start with mode 0600", "tfa.key")
+    accounts: str = key(text, "where enrolled accounts are kept: a file, or 'store'", "TFARecs.dat")
+    store: str = key(text, "where sessions and counters are kept: sqlite:FILE or memory:", "sqlite:tfa.sqlite3")
+    base_url: str = key(text, "the site's public address, for mails; empty: the request's host", "", example="https://backup.example.com")
+    hosts: tuple[str, ...] = key(words, "host names that are answered; empty: any", ())
+    trusted_proxies: tuple[Network, ...] = key(networks, "networks whose X-Forwarded-For is believed", ())
+    insecure_dev: bool = key(flag, "cookies without Secure, for plain http while developing; never in production", False)
+    language: str = key(text, "the language where the browser asks for none that exists", "en")
+    ntp_server: str = key(text, "the time server asked by doctor and at start; empty: none is asked", "")
+    template_dir: str = key(text, "a folder of templates that replace ours", "")
+    logo: str = key(text, "an address of a picture shown on our pages, on this site", "")
+    colour: str = key(text, "the accent colour of our pages", "#1d4ed8")
+    audit_file: str = key(text, "a file that gets one JSON line an event; empty: only the log", "")
+    hold_limit: int = key(size, "the largest answer to a login that can be held", 1048576)
+    scan_limit: int = key(size, "how much of a form is scanned for a password", 1048576)
+    challenge_time: int = key(seconds, "how long a login waits for its second factor", 600)
+
+
+@dataclass(frozen=True)
+class RealmSettings:
+    """[realm:NAME]: an area with one login and one policy. Paths are as the browser sends them."""
+
+    name: str
+    paths: tuple[str, ...] = key(paths, "the area's path prefixes")
+    login: tuple[str, ...] = key(globs, "login pages and endpoints; the first one is the entry page")
+    scope: str = key(one_of("auto", "admin", "user"), "whose defaults hold; auto: admin where the realm is called admin", "auto")
+    policy: str = key(one_of("off", "optional", "required"), "off: password only; optional: those who enrolled; required: everybody", "optional")
+    verifiers: tuple[str, ...] = key(words, "kinds of second factor offered", ("totp", "email", "recovery"))
+    enrolment: str = key(one_of("open", "invite"), "invite: the first enrolment needs a code from 'tfa invite'", "open")
+    strict: bool = key(flag, "refuse factors that NIST SP 800-63B-4 does not accept (email)", False)
+    public: tuple[str, ...] = key(paths, "path prefixes that open without a login, without cookies both ways", ())
+    public_suffixes: tuple[str, ...] = key(words, "name endings that are static and open without cookies", (
+        ".css", ".js", ".mjs", ".png", ".gif", ".jpg", ".jpeg", ".svg", ".ico", ".webp", ".woff", ".woff2", ".ttf", ".map"))
+    exempt: tuple[str, ...] = key(paths, "path prefixes of machine clients, never challenged, without cookies", ())
+    exempt_networks: tuple[Network, ...] = key(networks, "networks from which exempt holds; empty: any", ())
+    exempt_cookies: bool = key(flag, "let cookies through on exempt paths: those paths are then single-factor", False)
+    logout: tuple[str, ...] = key(globs, "paths of the application's own logout", ())
+    not_login: tuple[str, ...] = key(globs, "forms behind the login that carry the password field without being a login (add user)", ())
+    username: str = key(text, "the login form's user field", "username")
+    password: str = key(text, "the login form's password field", "password")
+    canonical: str = key(one_of("casefold", "exact"), "which spellings of a user name are one account; both fold NFKC and blanks", "casefold")
+    success: tuple[str, ...] = key(words, "rules that mean: password right (redirect, redirect:RE, cookie:RE, status:N, body:RE, json:/p=v, whoami)", ("redirect",))
+    failure: tuple[str, ...] = key(words, "rules that mean: password wrong; they win over success", ())
+    whoami: str = key(text, "a page that tells who is logged in; asked with the login's cookies", "")
+    whoami_pattern: Any = key(pattern, "a regular expression whose first group is the account's name on that page", None)
+    whoami_pointer: str = key(text, "a JSON pointer to the account's name, in place of a pattern", "")
+    whoami_first: bool = key(flag, "ask whoami before visitor cookies go to a login path", False)
+    keep: tuple[str, ...] = key(words, "cookies made by the page's own scripts that are forwarded too", ())
+    session_cookies: Any = key(pattern, "names of cookies whose deletion is a logout", None)
+    redirect_hosts: tuple[str, ...] = key(words, "other hosts that a login's answer may redirect to", ())
+    home: str = key(text, "where to go after a login whose answer is no page and no redirect", "")
+    lifetime: int | None = key(seconds, "the longest life of a pass; default 24h, admin 12h", None)
+    idle: int | None = key(seconds, "how long an unused pass lives; default 1h, admin 15m", None)
+    renew: str = key(one_of("password", "factor"), "what a pass that ran out by time needs again", "password")
+    fresh: int = key(seconds, "how recent a proof must be to change factors", 300)
+    sessions: int = key(count(1, 1000), "parallel passes of one account; the oldest ends beyond that", 20)
+    link: bool = key(flag, "put the link 'Two-Factor Authentication' into the application's pages", True)
+    link_after: str = key(text, "the element that the link follows, as tag, #id or tag[name=x]; empty: lower right-hand corner", "", example="input[name=admin_password]")
+
+
+@dataclass(frozen=True)
+class MailSettings:
+    """[mail]: how messages leave."""
+
+    smtp: str = key(text, "smtps://user@host:465, smtp+starttls://user@host:587, smtp://127.0.0.1:25, file:FOLDER or console:", "console:")
+    password_file: str = key(text, "the file with the SMTP password", "")
+    sender: str = key(text, "the From address (key: from)", "Two-Factor Login <no-reply@localhost>")
+    timeout: int = key(seconds, "how long the mail server may take", 10)
+    ca_file: str = key(text, "certificates trusted beside the system's", "")
+
+
+@dataclass(frozen=True)
+class LimitSettings:
+    """[limits]: tries and mails (REQUIREMENTS C8, D)."""
+
+    challenge_tries: int = key(count(1, 10), "wrong codes until the password is asked again", 5)
+    soft_failures: int = key(count(1, 100), "failures in a row of one factor until it rests", 10)
+    account_failures: int = key(count(1, 100), "failures in a row over all factors until the account rests", 20)
+    soft_time: int = key(seconds, "how long it rests", 1800)
+    hard_failures: int = key(count(10, 100), "failures in a row until a factor is off for good", 100)
+    rolling_failures: int = key(count(10, 200), "failures in 30 days that success does not clear", 50)
+    resend_wait: int = key(seconds, "between two mails of one challenge", 60)
+    mails_hour: int = key(count(1, 1000), "mails an account and hour", 5)
+    mails_day: int = key(count(1, 10000), "mails an account and day", 10)
+    mails_source_hour: int = key(count(1, 100000), "mails a client address and hour", 30)
+    mails_total_hour: int = key(count(1, 1000000), "mails an hour in all", 1000)
+
+
+@dataclass(frozen=True)
+class ServeSettings:
+    """[serve]: tfa serve."""
+
+    app: str = key(text, "the application as module:callable", "", example="backup_console.app:application")
+    listen: str = key(text, "address and port", "127.0.0.1:8080")
+    threads: int = key(count(1, 256), "worker threads", 8)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The whole configuration. ``verifiers`` maps a kind to (class, its settings); ``folder`` is where relative file
+    names start."""
+
+    realms: tuple[RealmSettings, ...]
+    tfa: TfaSettings = field(default_factory=TfaSettings)
+    mail: MailSettings = field(default_factory=MailSettings)
+    limits: LimitSettings = field(default_factory=LimitSettings)
+    serve: ServeSettings = field(default_factory=ServeSettings)
+    verifiers: Mapping[str, tuple[type, Any]] = field(default_factory=dict)
+    folder: Path = field(default_factory=Path)
+    source: str = ""

@@ -1,0 +1,1 @@
+"""Stores and account stores, one file each; loaded only when a setting names them."""
