@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from tfa_middleware.declare import (
-    Network, count, flag, globs, key, networks, one_of, paths, pattern, seconds, size, text, words,
+    Network, count, flag, globs, key, networks, one_of, paths as prefixes, pattern, seconds, size, text, words,
 )
 
 ADMIN_LIFETIME, ADMIN_IDLE = 12 * 3600, 15 * 60
@@ -44,17 +44,17 @@ class RealmSettings:
     """[realm:NAME]: an area with one login and one policy. Paths are as the browser sends them."""
 
     name: str
-    paths: tuple[str, ...] = key(paths, "the area's path prefixes")
+    paths: tuple[str, ...] = key(prefixes, "the area's path prefixes")
     login: tuple[str, ...] = key(globs, "login pages and endpoints; the first one is the entry page")
     scope: str = key(one_of("auto", "admin", "user"), "whose defaults hold; auto: admin where the realm is called admin", "auto")
     policy: str = key(one_of("off", "optional", "required"), "off: password only; optional: those who enrolled; required: everybody", "optional")
     verifiers: tuple[str, ...] = key(words, "kinds of second factor offered", ("totp", "email", "recovery"))
     enrolment: str = key(one_of("open", "invite"), "invite: the first enrolment needs a code from 'tfa invite'", "open")
     strict: bool = key(flag, "refuse factors that NIST SP 800-63B-4 does not accept (email)", False)
-    public: tuple[str, ...] = key(paths, "path prefixes that open without a login, without cookies both ways", ())
+    public: tuple[str, ...] = key(prefixes, "path prefixes that open without a login, without cookies both ways", ())
     public_suffixes: tuple[str, ...] = key(words, "name endings that are static and open without cookies", (
         ".css", ".js", ".mjs", ".png", ".gif", ".jpg", ".jpeg", ".svg", ".ico", ".webp", ".woff", ".woff2", ".ttf", ".map"))
-    exempt: tuple[str, ...] = key(paths, "path prefixes of machine clients, never challenged, without cookies", ())
+    exempt: tuple[str, ...] = key(prefixes, "path prefixes of machine clients, never challenged, without cookies", ())
     exempt_networks: tuple[Network, ...] = key(networks, "networks from which exempt holds; empty: any", ())
     exempt_cookies: bool = key(flag, "let cookies through on exempt paths: those paths are then single-factor", False)
     logout: tuple[str, ...] = key(globs, "paths of the application's own logout", ())
