@@ -2,8 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+import secrets
+from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
+
+from tfa_middleware.errors import StoreError
+from tfa_middleware.model import Account
+
+_COUNTER = re.compile(rb"-?[0-9]{1,18}")
 
 #: As ``version`` of `Store.put`: write only where no live entry is.
 ABSENT = 0
@@ -40,3 +47,48 @@ class Store(Protocol):
 
     def close(self) -> None:
         """Give back connections; the store may be used again afterwards."""
+
+
+#: What `AccountStore.update` is given: the record or None -> the record to keep, or None to remove it.
+Change = Callable[[Account | None], Account | None]
+
+
+class AccountStore(Protocol):
+    """The accounts that have a second factor, shared by all workers.
+
+    Every method raises `RecordError` where a record exists but cannot be used, and `StoreError` where the records
+    cannot be read: neither ever reads as "no second factor" (REQUIREMENTS K3, K4, K5).
+    """
+
+    def get(self, realm: str, user: str) -> Account | None:
+        """The account, or None where the store is sure that it has none."""
+
+    def update(self, realm: str, user: str, change: Change) -> Account | None:
+        """Read, change and write as one act, and give what was written. ``change`` may be called more than once."""
+
+    def all(self) -> Iterator[Account]:
+        """Every account, in no order."""
+
+    def stamp(self) -> str:
+        """Cheap to ask; another one whenever a record may have changed."""
+
+    def health(self) -> tuple[str, ...]:
+        """What is wrong, in words for the operator; empty when all is well."""
+
+
+def check_key(key: str) -> None:
+    """Raise `StoreError` unless ``key`` is printable ASCII of 1 to 512 characters: a cut key would be another's key."""
+    if not 1 <= len(key) <= 512 or not key.isascii() or not key.isprintable():
+        raise StoreError("a store key must be printable ASCII of 1 to 512 characters")
+
+
+def new_version() -> int:
+    """A random version of 62 bits, never `ABSENT`; random, so that delete and put never bring one back."""
+    return secrets.randbits(62) or 1
+
+
+def count_of(value: bytes) -> int:
+    """The number that a counter holds; raises `StoreError` where the entry is no counter."""
+    if not _COUNTER.fullmatch(value):
+        raise StoreError("incr was asked of an entry that is no counter")
+    return int(value)
