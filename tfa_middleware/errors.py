@@ -25,7 +25,8 @@ class ConfigError(TwoFactorError):
         self.nearest = nearest
 
     def __str__(self) -> str:
-        place = ": ".join(part for part in (self.where, f"[{self.section}]" if self.section else "", self.key) if part)
+        inside = " ".join(part for part in (f"[{self.section}]" if self.section else "", self.key) if part)
+        place = ": ".join(part for part in (self.where, inside) if part)
         hint = f" Did you mean {self.nearest!r}?" if self.nearest else ""
         return f"{place}: {self.problem}{hint}" if place else f"{self.problem}{hint}"
 
