@@ -1,0 +1,112 @@
+"""Cookie and Set-Cookie headers, read strictly: what is not certain is not forwarded.
+
+Nothing is decoded or re-encoded. A value is the text between ``=`` and ``;`` without blanks around it, so that what was
+judged is, byte for byte, what is forwarded (REQUIREMENTS A5).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from email.utils import parsedate_to_datetime
+
+from tfa_middleware.errors import BadRequest
+
+MAX_HEADER = 32768
+MAX_COOKIES = 180  # what browsers keep for one site
+
+_FOLDED = str.maketrans({".": "_", " ": "_", "[": "_"})
+_PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~:/@()?{}\-]{0,256}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class SetCookie:
+    """One Set-Cookie header: its name, its value, and whether it takes the cookie away."""
+
+    name: str
+    value: str
+    deletes: bool
+    has_path: bool
+
+
+def fold(name: str) -> str:
+    """The name as PHP reads it: two names that fold alike are one cookie to such an application."""
+    return name.strip().translate(_FOLDED)
+
+
+def parse(header: str) -> list[tuple[str, str]]:
+    """``"a=1; b=2" -> [("a", "1"), ("b", "2")]``, in order, nothing unquoted. Raises `BadRequest` on absurd sizes."""
+    if len(header) > MAX_HEADER:
+        raise BadRequest("the Cookie header is too large")
+    pairs = [_pair(part) for part in header.split(";") if part.strip()]
+    if len(pairs) > MAX_COOKIES:
+        raise BadRequest("too many cookies")
+    return pairs
+
+
+def _pair(part: str) -> tuple[str, str]:
+    name, equals, value = part.partition("=")
+    return (name.strip(), value.strip()) if equals else ("", name.strip())
+
+
+def unambiguous(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """The cookies whose name comes once, also after folding; nameless ones and control characters are out."""
+    listed = list(pairs)
+    seen = Counter(fold(name) for name, _ in listed)
+    return {
+        name: value for name, value in listed if name and seen[fold(name)] == 1 and not _CONTROL.search(name + value)
+    }
+
+
+def is_plain(value: str) -> bool:
+    """Whether a value is of plain token characters, so that no parser can read a second cookie in it."""
+    return _PLAIN.fullmatch(value) is not None
+
+
+def header(cookies: Mapping[str, str]) -> str:
+    """The Cookie header that carries just these."""
+    return "; ".join(f"{name}={value}" for name, value in cookies.items())
+
+
+def parse_set(line: str, now: float) -> SetCookie:
+    """One Set-Cookie value; deleting means an empty value, Max-Age of 0 or less, or an Expires that is past."""
+    first, *attributes = line.split(";")
+    name, value = _pair(first)
+    facts = {key.lower(): text for key, text in map(_pair_or_flag, attributes)}
+    return SetCookie(name, value, not value or _is_over(facts, now), facts.get("path", "").startswith("/"))
+
+
+def _pair_or_flag(part: str) -> tuple[str, str]:
+    name, _, value = part.partition("=")
+    return name.strip(), value.strip()
+
+
+def _is_over(attributes: Mapping[str, str], now: float) -> bool:
+    age = attributes.get("max-age", "")
+    if re.fullmatch(r"-?\d{1,18}", age):
+        return int(age) <= 0
+    try:
+        return parsedate_to_datetime(attributes["expires"]).timestamp() <= now
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return False
+
+
+def all_set(headers: Iterable[tuple[str, str]], now: float) -> dict[str, SetCookie]:
+    """The cookies that an answer sets; of one name the last counts, as in a browser."""
+    found = (parse_set(value, now) for name, value in headers if name.lower() == "set-cookie")
+    return {cookie.name: cookie for cookie in found if cookie.name}
+
+
+def overlay(cookies: Mapping[str, str], changes: Mapping[str, SetCookie]) -> dict[str, str]:
+    """What a browser holds after an answer: ``cookies`` with the answer's settings and deletions."""
+    merged = {name: value for name, value in cookies.items() if name not in changes}
+    merged.update({name: change.value for name, change in changes.items() if not change.deletes})
+    return merged
+
+
+def without_set_cookie(headers: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The headers of an answer less every Set-Cookie."""
+    return [(name, value) for name, value in headers if name.lower() not in ("set-cookie", "set-cookie2")]

@@ -1,0 +1,144 @@
+"""Calls the application and keeps its answer from the browser until somebody decides (REQUIREMENTS H1 to H7)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterable, Iterator
+from types import TracebackType
+from typing import Any
+
+Environ = dict[str, Any]
+ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
+StartResponse = Callable[..., Any]
+App = Callable[[Environ, StartResponse], Iterable[bytes]]
+HeaderList = list[tuple[str, str]]
+
+
+class ApplicationError(Exception):
+    """The application raised; its own exception is the cause and goes on to the server as it would without us."""
+
+
+class Answer:
+    """One call of the application, looked at no further than its first block.
+
+    ``status`` and ``headers`` are known after the constructor, also where start_response comes late, through
+    ``write()``, or again with exc_info. `close` must be called once; `__iter__` and `read` take the body.
+    """
+
+    def __init__(self, app: App, environ: Environ) -> None:
+        self.status = ""
+        self.headers: HeaderList = []
+        self._written: list[bytes] = []
+        self._iterator: Iterator[bytes] = iter(())
+        self._iterable: Iterable[bytes] = ()
+        self._closed = False
+        try:
+            self._iterable = app(environ, self._start_response)
+            self._iterator = iter(self._iterable)
+            self._look_ahead()
+        except Exception as error:
+            self.close()
+            raise ApplicationError from error
+
+    def _start_response(self, status: str, headers: HeaderList, exc_info: ExcInfo | None = None) -> Callable[[bytes], None]:
+        if self.status and not exc_info:
+            raise AssertionError("start_response was called twice without exc_info")
+        # Nothing has gone to the browser yet, so an error page may always take the place of what was announced (H3).
+        self.status, self.headers = status, list(headers)
+        return self._written.append
+
+    def _look_ahead(self) -> None:
+        first = next(self._iterator, None)
+        while first == b"" and not self.status:
+            first = next(self._iterator, None)
+        if not self.status:
+            raise AssertionError("the application gave a body without calling start_response")
+        if first is not None:
+            self._iterator = _with_first(first, self._iterator)
+
+    def __iter__(self) -> Iterator[bytes]:
+        while self._written:
+            yield self._written.pop(0)
+        for block in self._iterator:
+            yield block
+            while self._written:
+                yield self._written.pop(0)
+        yield from self._written
+
+    def read(self, limit: int) -> bytes | None:
+        """The whole body, or None where it is longer than ``limit`` octets. Closes the application's iterable."""
+        parts, size = [], 0
+        try:
+            for block in self:
+                parts.append(block)
+                size += len(block)
+                if size > limit:
+                    return None
+        except Exception as error:
+            raise ApplicationError from error
+        finally:
+            self.close()
+        return b"".join(parts)
+
+    def close(self) -> None:
+        """Close the application's iterable, once (H5)."""
+        close = getattr(self._iterable, "close", None)
+        if not self._closed and close is not None:
+            self._closed = True
+            close()
+        self._closed = True
+
+
+def _with_first(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest
+
+
+class Streamed:
+    """The answer's body on its way to the browser, block by block, closed with it."""
+
+    def __init__(self, answer: Answer, body: Iterable[bytes] | None = None) -> None:
+        self._answer = answer
+        self._iterator = iter(answer if body is None else body)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return next(self._iterator)
+
+    def close(self) -> None:
+        """Close the application's iterable."""
+        self._answer.close()
+
+
+def edited(start_response: StartResponse, edit: Callable[[str, HeaderList], HeaderList]) -> StartResponse:
+    """A start_response that changes headers on their way; the application's iterable is left as it is (H7)."""
+
+    def start(status: str, headers: HeaderList, exc_info: ExcInfo | None = None) -> Any:
+        try:
+            changed = edit(status, list(headers))
+            if exc_info:
+                return start_response(status, changed, exc_info)
+            return start_response(status, changed)
+        finally:
+            del exc_info
+
+    return start
+
+
+def guarded(app: App) -> App:
+    """The application, its own exceptions marked as its own."""
+
+    def call(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        try:
+            return app(environ, start_response)
+        except Exception as error:
+            raise ApplicationError from error
+
+    return call
+
+
+def current_exception() -> Any:
+    """sys.exc_info(), for a start_response that may follow an earlier one."""
+    return sys.exc_info()

@@ -1,0 +1,204 @@
+"""Passes: what a session in state *passed* is worth, kept in the store, and the verdicts of the hot path.
+
+A verdict says, for one Cookie header as a whole, what is forwarded; it is a dictionary look-up without parsing. Ending
+anything raises the generation in the store, at which every worker looks at least once in `POLL` seconds and then
+forgets its verdicts. The same look notices an edited record file.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+from urllib.parse import quote, unquote
+
+from tfa_middleware.errors import StoreError
+from tfa_middleware.sessions import Bindings
+from tfa_middleware.stores.base import ABSENT, Store
+
+#: Seconds within which every worker has seen that a pass ended.
+POLL = 1.0
+SEEN_EVERY = 60
+#: How long a pass that ran out can still be renewed by the factor alone, where the realm allows that.
+RENEWABLE = 7 * 86400
+CACHE = 20_000
+_GENERATION = "generation"
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One live pass. Times are seconds since the epoch; ``proved`` is when a second factor was last proven (0: never),
+    ``fingerprint`` what the account's factors were then."""
+
+    realm: str
+    id: str
+    user: str
+    created: float
+    seen: float
+    until: float
+    idle: int
+    amr: tuple[str, ...]
+    proved: float
+    fingerprint: str
+    bindings: Bindings = field(default_factory=dict)
+    origin: str = ""
+    client: str = ""
+
+    def expires(self) -> float:
+        """When it ends, by age or by idleness, whichever comes first (A12)."""
+        return min(self.until, self.seen + self.idle)
+
+
+@dataclass
+class Verdict:
+    """What the hot path may do for one Cookie header until ``expires``: forward ``cookie``."""
+
+    record: Pass
+    cookie: str
+    expires: float
+    seen: float
+
+
+class Passes:
+    """All passes of all realms. ``stamp`` changes when any account may have changed."""
+
+    def __init__(self, store: Store, stamp: Callable[[], str], clock: Callable[[], float]) -> None:
+        self._store = store
+        self._stamp = stamp
+        self._clock = clock
+        self._verdicts: dict[tuple[str, str], Verdict] = {}
+        self._generation: tuple[bytes, str] | None = None
+        self._looked = float("-inf")
+
+    # -- the hot path
+
+    def verdict(self, realm: str, cookie: str, now: float) -> Verdict | None:
+        """The verdict kept for this very Cookie header, if it still holds."""
+        self.refresh()
+        found = self._verdicts.get((realm, cookie))
+        if found is None or now >= found.expires:
+            return None
+        if now - found.seen >= SEEN_EVERY:
+            return self._seen_again(realm, cookie, found, now)
+        return found
+
+    def keep(self, realm: str, header: str, record: Pass, forwarded: str) -> Verdict:
+        """Remember what a Cookie header is worth. The cache is bounded: when full it starts anew."""
+        if len(self._verdicts) >= CACHE:
+            self._verdicts = {}
+        verdict = Verdict(record, forwarded, record.expires(), record.seen)
+        self._verdicts[realm, header] = verdict
+        return verdict
+
+    def refresh(self) -> None:
+        """Forget all verdicts if anything ended since the last look, made at least every `POLL` seconds."""
+        moment = time.monotonic()
+        if moment - self._looked < POLL:
+            return
+        entry = self._store.get(_GENERATION)
+        current = (entry.value if entry else b"", self._stamp())
+        if current != self._generation:
+            self._verdicts = {}
+        self._generation = current
+        self._looked = moment
+
+    def _seen_again(self, realm: str, cookie: str, found: Verdict, now: float) -> Verdict | None:
+        record = self.touch(found.record, now)
+        return self.keep(realm, cookie, record, found.cookie) if record else None
+
+    # -- one pass
+
+    def start(self, record: Pass, limit: int) -> None:
+        """A new pass; beyond ``limit`` of one account, the oldest ends (A22)."""
+        others = sorted(self.list(record.realm, record.user), key=lambda one: one.created)
+        for old in others[: max(0, len(others) + 1 - limit)]:
+            self.end(old.realm, old.id)
+        ttl = record.until - self._clock() + RENEWABLE
+        self._store.put(_index(record), b"1", ttl=ttl)
+        self._store.put(_key(record.realm, record.id), _dumped(record), ttl=ttl)
+
+    def get(self, realm: str, session_id: str) -> Pass | None:
+        """The pass of a session id, also one that ran out by time; None where it ended."""
+        entry = self._store.get(_key(realm, session_id))
+        return _loaded(entry.value) if entry else None
+
+    def touch(self, record: Pass, now: float) -> Pass | None:
+        """Write back that a pass was used. One that ended meanwhile is not brought back: None."""
+        return self.change(record, lambda current: replace(current, seen=max(now, current.seen)))
+
+    def change(self, record: Pass, change: Callable[[Pass], Pass]) -> Pass | None:
+        """Change a live pass by compare-and-set; None where it ended."""
+        key = _key(record.realm, record.id)
+        for _ in range(100):
+            entry = self._store.get(key)
+            if entry is None:
+                return None
+            changed = change(_loaded(entry.value))
+            ttl = changed.until - self._clock() + RENEWABLE
+            if self._store.put(key, _dumped(changed), ttl=ttl, version=entry.version):
+                return changed
+        raise StoreError("a pass is changed too often at once")
+
+    def end(self, realm: str, session_id: str) -> bool:
+        """End a pass for all workers; whether there was one. Verdicts of this worker are forgotten at once."""
+        record = self.get(realm, session_id)
+        if record is None:
+            return False
+        self._store.delete(_key(realm, session_id))
+        self._store.delete(_index(record))
+        self._verdicts = {}
+        self._store.incr(_GENERATION, ttl=10 * 365 * 86400)
+        return True
+
+    def suspend(self, record: Pass) -> None:
+        """End a pass, and wait until no worker can still serve a verdict of it."""
+        self.end(record.realm, record.id)
+        time.sleep(POLL)
+
+    def resume(self, record: Pass) -> None:
+        """Bring back what `suspend` took, if nothing took its place."""
+        ttl = record.until - self._clock() + RENEWABLE
+        self._store.put(_key(record.realm, record.id), _dumped(record), ttl=ttl, version=ABSENT)
+        self._store.put(_index(record), b"1", ttl=ttl)
+
+    # -- many
+
+    def list(self, realm: str | None = None, user: str | None = None) -> Iterator[Pass]:
+        """The live passes, of one realm and one user where given."""
+        prefix = "user:" + (f"{realm}:" if realm is not None else "")
+        prefix += f"{quote(user, safe='')}:" if realm is not None and user is not None else ""
+        for key in list(self._store.keys(prefix)):
+            _, of_realm, of_user, session_id = key.split(":")
+            record = self.get(of_realm, session_id)
+            if record and (user is None or unquote(of_user) == user) and record.expires() > self._clock():
+                yield record
+
+    def end_all(self, realm: str, user: str, *, but: str = "") -> int:
+        """End every pass of an account, except the session id ``but``; how many there were."""
+        prefix = f"user:{realm}:{quote(user, safe='')}:"
+        ids = [key.rsplit(":", 1)[1] for key in list(self._store.keys(prefix))]
+        return sum(self.end(realm, one) for one in ids if one != but)
+
+
+def _key(realm: str, session_id: str) -> str:
+    return f"pass:{realm}:{session_id}"
+
+
+def _index(record: Pass) -> str:
+    return f"user:{record.realm}:{quote(record.user, safe='')}:{record.id}"
+
+
+def _dumped(record: Pass) -> bytes:
+    return json.dumps(asdict(record), separators=(",", ":")).encode()
+
+
+def _loaded(value: bytes) -> Pass:
+    try:
+        facts: dict[str, Any] = json.loads(value)
+        facts["amr"] = tuple(facts["amr"])
+        facts["bindings"] = {name: tuple(tags) for name, tags in facts["bindings"].items()}
+        return Pass(**facts)
+    except (ValueError, TypeError, KeyError, AttributeError):
+        raise StoreError("a pass cannot be read") from None

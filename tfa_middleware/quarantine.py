@@ -1,0 +1,68 @@
+"""Cookie values that a login was made with, kept away from every other browser.
+
+Many applications log in the session id that the browser already holds, so the value that a second browser knows becomes
+a logged-in one without any Set-Cookie. From the moment before a login is forwarded its values are forwarded for nobody
+else; only a login that failed gives them back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+from tfa_middleware.keys import Keys
+from tfa_middleware.sessions import VISITOR_LIFETIME, Tags
+from tfa_middleware.stores.base import ABSENT, Store
+
+#: Values as short as this may be constants that every visitor gets ("cookies work", a language).
+SHORT = 20
+_SHARED_FOR = 30 * 86400
+
+
+class Quarantine:
+    """Owned by a login's id, for ``lifetime`` seconds and the life of any visitor's cookie beside it."""
+
+    def __init__(self, store: Store, keys: Keys, lifetime: int) -> None:
+        self._store = store
+        self._tags = Tags(keys, "quarantine")
+        self._ttl = lifetime + 2 * VISITOR_LIFETIME
+
+    def acquire(self, owner: str, cookies: Mapping[str, str]) -> dict[str, str]:
+        """The cookies that go with the login: those now owned by it, and constants. Another's are left out."""
+        return {name: value for name, value in cookies.items() if self._take(owner, name, value)}
+
+    def _take(self, owner: str, name: str, value: str) -> bool:
+        if self._shared(name, value):
+            return True
+        free = not any(self._store.get(key) for key in self._keys(name, value))
+        return free and self._store.put(self._keys(name, value)[0], owner.encode(), ttl=self._ttl, version=ABSENT)
+
+    def release(self, owner: str, cookies: Mapping[str, str]) -> None:
+        """Give back what the failed login ``owner`` held."""
+        for name, value in cookies.items():
+            for key in self._keys(name, value):
+                entry = self._store.get(key)
+                if entry and entry.value == owner.encode():
+                    self._store.delete(key, version=entry.version)
+
+    def free(self, cookies: Mapping[str, str]) -> dict[str, str]:
+        """The cookies that no login holds."""
+        return {name: value for name, value in cookies.items() if not self._held(name, value)}
+
+    def _held(self, name: str, value: str) -> bool:
+        return any(self._store.get(key) for key in self._keys(name, value)) and not self._shared(name, value)
+
+    def note(self, browser: str, cookies: Iterable[tuple[str, str]]) -> None:
+        """Remember a short value given to a visitor: one that two browsers got which never shared it is a constant."""
+        for name, value in cookies:
+            if len(value) <= SHORT:
+                key = self._keys(name, value, "given")[0]
+                self._store.put(key, browser.encode(), ttl=VISITOR_LIFETIME, version=ABSENT)
+                first = self._store.get(key)
+                if first and first.value != browser.encode():
+                    self._store.put(self._keys(name, value, "shared")[0], b"1", ttl=_SHARED_FOR)
+
+    def _shared(self, name: str, value: str) -> bool:
+        return len(value) <= SHORT and any(self._store.get(key) for key in self._keys(name, value, "shared"))
+
+    def _keys(self, name: str, value: str, purpose: str = "quarantine") -> list[str]:
+        return [f"{purpose}:{tag}" for tag in self._tags.all(name, value)]
