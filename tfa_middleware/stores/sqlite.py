@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
+from tfa_middleware.errors import StoreError
 from tfa_middleware.stores.base import ABSENT, Entry, check_key, count_of, new_version
-from tfa_middleware.stores.sqlite_pool import Pool
+from tfa_middleware.stores.pool import Pool
 
+_BUSY = 5.0  # seconds that a writer waits for the others
 _PURGE_EVERY = 60.0
 _PURGE_ROWS = 1000
 
@@ -27,25 +31,37 @@ _SWAP = "UPDATE entry SET value = ?, version = ?, expires = ? WHERE key = ? AND 
 _DELETE = "DELETE FROM entry WHERE key = ? AND expires > ?"
 _DELETE_VERSION = _DELETE + " AND version = ?"
 _COUNT = "SELECT value, expires FROM entry WHERE key = ? AND expires > ?"
-_KEYS = "SELECT key FROM entry WHERE key >= ? AND substr(key, 1, ?) = ? AND expires > ?"
+_KEYS = "SELECT key FROM entry WHERE key >= ? AND key < ? AND expires > ?"
 _PURGE = "DELETE FROM entry WHERE rowid IN (SELECT rowid FROM entry WHERE expires <= ? ORDER BY expires LIMIT ?)"
 
 
+class _Connection(sqlite3.Connection):
+    inode = 0  # of the file that was opened
+
+
 class SqliteStore:
-    """A `Store` in the SQLite file ``path``; ``clock`` gives seconds since the epoch.
+    """A `Store` in the SQLite file ``path``, made with mode 0600; ``clock`` gives seconds since the epoch.
 
     Write-ahead log with synchronous=FULL: a sign-out or an enrolment that was confirmed must outlive a power cut, and
-    a request with a pass does not write here. Readers never wait for writers.
+    a request with a pass does not write here. Readers never wait for writers. A file that is replaced while running is
+    opened anew; one that is gone is an error.
     """
 
     def __init__(self, path: str | os.PathLike[str], clock: Callable[[], float] = time.time) -> None:
+        self._path = os.path.abspath(path)
         self._clock = clock
         self._next_purge = clock() + _PURGE_EVERY
-        self._pool = Pool(path, _SCHEMA)
+        self._writer = threading.Lock()  # taken with a connection only, so it is free when the pool allows a fork
+        self._pool = Pool(self._connect, self._fits)
+        with _as_store_error():
+            _create(self._path)
+        with self._reading():
+            pass
+        self.close()  # the server may fork its workers next, by whatever means
 
     def get(self, key: str) -> Entry | None:
         check_key(key)
-        with self._pool.reading() as db:
+        with self._reading() as db:
             row = db.execute(_GET, (key, self._clock())).fetchone()
         return Entry(row[0], row[1]) if row else None
 
@@ -66,19 +82,15 @@ class SqliteStore:
 
     def incr(self, key: str, *, ttl: float, by: int = 1) -> int:
         check_key(key)
-        with self._pool.writing() as db:
-            db.execute("BEGIN IMMEDIATE")
-            now = self._clock()
-            self._purge(db, now)
+        with self._writing() as (db, now):
             row = db.execute(_COUNT, (key, now)).fetchone()
             count, expires = (count_of(row[0]) + by, row[1]) if row else (by, now + ttl)
             db.execute(_SET, (key, b"%d" % count, new_version(), expires))
-            db.execute("COMMIT")
         return count
 
     def keys(self, prefix: str) -> Iterator[str]:
-        with self._pool.reading() as db:
-            rows = db.execute(_KEYS, (prefix, len(prefix), prefix, self._clock())).fetchall()
+        with self._reading() as db:
+            rows = db.execute(_KEYS, (prefix, prefix + "\x7f", self._clock())).fetchall()
         return iter([row[0] for row in rows])
 
     def close(self) -> None:
@@ -87,12 +99,87 @@ class SqliteStore:
 
     def _change(self, statement: str, values: Callable[[float], tuple[Any, ...]]) -> bool:
         """Run one statement with ``now -> values``; whether it changed its row."""
-        with self._pool.writing() as db:
-            now = self._clock()
-            self._purge(db, now)
+        with self._writing() as (db, now):
             return db.execute(statement, values(now)).rowcount == 1
 
-    def _purge(self, db: sqlite3.Connection, now: float) -> None:
+    @contextmanager
+    def _reading(self) -> Iterator[_Connection]:
+        with _as_store_error(), self._pool.connection() as db:
+            yield db
+
+    @contextmanager
+    def _writing(self) -> Iterator[tuple[_Connection, float]]:
+        """A connection inside a transaction, and the time when that began."""
+        with self._reading() as db, self._alone():
+            db.execute("BEGIN IMMEDIATE")
+            now = self._clock()
+            self._purge(db, now)
+            yield db, now
+            db.execute("COMMIT")
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Let the threads that write queue here: SQLite waits by polling, which can starve one of many."""
+        if not self._writer.acquire(timeout=2 * _BUSY):
+            raise StoreError("SQLite store: too many writers wait")
+        try:
+            yield
+        finally:
+            self._writer.release()
+
+    def _purge(self, db: _Connection, now: float) -> None:
         if now >= self._next_purge:
             self._next_purge = now + _PURGE_EVERY
             db.execute(_PURGE, (now, _PURGE_ROWS))
+
+    def _connect(self) -> _Connection:
+        inode = os.stat(self._path).st_ino
+        db = sqlite3.connect(
+            self._path, timeout=_BUSY, isolation_level=None, check_same_thread=False, factory=_Connection
+        )
+        try:
+            db.inode = inode
+            _use_wal(db)
+            db.execute("PRAGMA synchronous = FULL")
+            for statement in _SCHEMA:
+                db.execute(statement)
+        except BaseException:
+            db.close()
+            raise
+        return db
+
+    def _fits(self, db: _Connection) -> bool:
+        with suppress(OSError):  # gone: opening it says so
+            return os.stat(self._path).st_ino == db.inode
+        return False
+
+
+def _create(path: str) -> None:
+    # Only ever opened when it is new: closing a descriptor drops the locks that SQLite holds on the file.
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+
+
+def _use_wal(db: sqlite3.Connection) -> None:
+    """Switch to the write-ahead log. SQLite does not wait by itself when another process is doing the same."""
+    end = time.monotonic() + _BUSY
+    while not _tried(lambda: db.execute("PRAGMA journal_mode = WAL"), last=time.monotonic() >= end):
+        time.sleep(0.01)
+
+
+def _tried(act: Callable[[], object], *, last: bool) -> bool:
+    try:
+        act()
+    except sqlite3.OperationalError:
+        if last:
+            raise
+        return False
+    return True
+
+
+@contextmanager
+def _as_store_error() -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, sqlite3.Warning, OSError, OverflowError) as error:
+        raise StoreError(f"SQLite store: {error}") from error
