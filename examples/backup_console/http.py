@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import parse_qs
@@ -37,23 +38,26 @@ class Response:
 
 @dataclass(frozen=True)
 class Request:
-    """What the console reads of a request: method, path, first values of query and form, cookies."""
+    """What the console reads of a request: method, path, first values of the query, cookies."""
 
     environ: Environ = field(repr=False)
     method: str
     path: str
     query: dict[str, str]
-    form: dict[str, str] = field(repr=False)
     cookies: dict[str, str] = field(repr=False)
 
     @classmethod
     def read(cls, environ: Environ) -> Request:
-        """``environ -> Request``; the form is read only where one was posted."""
-        method = environ["REQUEST_METHOD"]
+        """``environ -> Request``; the body is not touched."""
         path = environ.get("PATH_INFO", "").encode("latin-1").decode("utf-8", "replace") or "/"
-        posted = method == "POST" and environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded")
-        form = _fields(_body(environ).decode("utf-8", "replace")) if posted else {}
-        return cls(environ, method, path, _fields(environ.get("QUERY_STRING", "")), form, _cookies(environ))
+        query = _fields(environ.get("QUERY_STRING", ""))
+        return cls(environ, environ["REQUEST_METHOD"], path, query, _cookies(environ))
+
+    @cached_property
+    def form(self) -> dict[str, str]:
+        """The posted form, read when a page asks for it: an upload's body is no form, whatever type a client names."""
+        posted = self.environ.get("CONTENT_TYPE", "").startswith("application/x-www-form-urlencoded")
+        return _fields(_body(self.environ).decode("utf-8", "replace")) if self.method == "POST" and posted else {}
 
     def url(self, path: str) -> str:
         """The address of a page of this console, below the place where it is mounted."""
