@@ -185,6 +185,7 @@ class TestContradictions:
             ({"success": "json:ok=1"}, "success", "json:/pointer=value"),
             ({"success": "cookie:("}, "success", "not a regular expression"),
             ({"failure": "body:"}, "failure", "expected redirect"),
+            ({"failure": "whoami", "whoami": "/me", "whoami_pointer": "/n"}, "failure", "only mean success"),
             ({"home": "https://evil.example/"}, "home", "on this site"),
             ({"idle": "0"}, "idle", "at least 1s"),
             ({"verifiers": "totp sms"}, "verifiers", "no verifier is called 'sms'"),
@@ -253,7 +254,7 @@ class Badge:
 
     def begin_enrolment(self) -> None: ...
 
-    finish_enrolment = begin = verify = begin_enrolment
+    finish_enrolment = begin = prompt = verify = begin_enrolment
 
 
 class Halfway(Badge):

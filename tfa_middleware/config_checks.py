@@ -152,6 +152,8 @@ def _check_rules(realm: RealmSettings, place: Place) -> None:
             problem = _wrong_rule(rule)
             if problem:
                 raise place.error(f"{rule!r}: {problem}.", word)
+            if rule == "whoami" and word == "failure":
+                raise place.error("whoami can only mean success: where it names nobody, the answer itself decides.", word)
             if rule == "whoami" and not realm.whoami:
                 raise place.error("the rule whoami needs whoami, the page that tells who is logged in.", word)
 

@@ -5,16 +5,18 @@ from __future__ import annotations
 import dataclasses
 import importlib
 from collections.abc import Iterable, Mapping
+from inspect import isfunction
 from typing import Any
 
 from tfa_middleware.config_values import NAME, NAME_HELP, Place, filled, nearest
+from tfa_middleware.verifiers.base import Verifier
 
 BUILT_IN: Mapping[str, str] = {
     "totp": "tfa_middleware.verifiers.totp:Totp",
     "email": "tfa_middleware.verifiers.email:Email",
     "recovery": "tfa_middleware.verifiers.recovery:Recovery",
 }
-_METHODS = ("begin_enrolment", "finish_enrolment", "begin", "verify")
+_METHODS = tuple(name for name, member in vars(Verifier).items() if isfunction(member) and not name.startswith("_"))
 _FACTS: Mapping[str, type] = {"kind": str, "amr": str, "title": str, "primary": bool, "Settings": type}
 
 Sections = Mapping[str, Mapping[str, object]]

@@ -1,0 +1,90 @@
+"""``tfa serve`` and ``tfa demo``: run an application with its second factor in front."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from tfa_middleware.advice import advise
+from tfa_middleware.cli_command import Commands, command, settings, with_file
+from tfa_middleware.cli_output import OK, WARN, Output
+from tfa_middleware.clock import judged
+from tfa_middleware.config_values import Place
+from tfa_middleware.settings import Settings
+
+
+def add(commands: Commands) -> None:
+    """Add the commands of this file."""
+    with_file(
+        command(commands, "serve", "serve the application that [serve] names", "tfa serve tfa.ini", serve), json=False
+    )
+    parser = command(commands, "demo", "serve a model backup console to try everything with", "tfa demo", demo)
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen at; default: %(default)s")
+    parser.add_argument(
+        "--port", type=_port, default=8080, help="port to listen at; 0: any free one; default: %(default)s"
+    )
+    parser.add_argument("--keep", metavar="FOLDER", help="keep the demo's files here, for the next time")
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not text.isascii() or int(text) > 65535:
+        raise argparse.ArgumentTypeError("expected a port from 0 to 65535")
+    return int(text)
+
+
+def serve(args: argparse.Namespace, out: Output) -> int:
+    """Serve until interrupted. Raises `ConfigError` where [serve] app cannot be loaded."""
+    import waitress
+
+    from tfa_middleware import assembly
+
+    found = settings(args.file)
+    application = assembly.load(_application(found), args.file)
+    for text in _warnings(found):
+        out.result(WARN, text)
+    out.result(OK, f"{found.tfa.issuer} is served at http://{found.serve.listen}/")
+    out.stream.flush()
+    waitress.serve(application, **_options(found))
+    return 0
+
+
+def demo(args: argparse.Namespace, _: Output) -> int:
+    """Serve the model console."""
+    from tfa_middleware.demo import run
+
+    return run(args)
+
+
+def _options(found: Settings) -> dict[str, Any]:
+    return {
+        "listen": found.serve.listen,
+        "threads": found.serve.threads,
+        "ident": None,
+        "_quiet": True,
+        # The middleware itself decides whose X-Forwarded-For it believes; without trusted proxies nobody sees it.
+        "clear_untrusted_proxy_headers": not found.tfa.trusted_proxies,
+    }
+
+
+def _application(found: Settings) -> Callable[..., Any]:
+    place = Place(found.source, "serve")
+    module, colon, name = found.serve.app.partition(":")
+    if not (module and colon and name):
+        raise place.error(f"expected module:callable, found {found.serve.app!r}.", "app")
+    try:
+        application = getattr(importlib.import_module(module), name)
+    except Exception as error:  # a foreign module may raise anything while it loads; nothing starts then
+        problem = f"{found.serve.app} cannot be imported ({type(error).__name__}: {error})."
+        raise place.error(problem, "app") from error
+    if not callable(application):
+        raise place.error(f"{found.serve.app} is not callable.", "app")
+    loaded: Callable[..., Any] = application
+    return loaded
+
+
+def _warnings(found: Settings) -> list[str]:
+    right, text = judged(found.tfa.ntp_server)
+    clock = [] if right or not found.tfa.ntp_server else [text]
+    return [*clock, *advise(found)]
