@@ -22,14 +22,17 @@ _HERE = Path(__file__).parent
 _TYPES = {".css": "text/css", ".svg": "image/svg+xml"}
 _DAY = 86400
 
+_CSP = (
+    "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
+    "frame-ancestors 'none'; base-uri 'none'; object-src 'none'"
+)
 #: REQUIREMENTS G5, G7, G8, G9. No Strict-Transport-Security: only the gateway knows that the site is on https.
 SECURITY_HEADERS = (
     ("Cache-Control", "no-store"),
     ("Vary", "Cookie, Sec-Fetch-Mode, Accept, Accept-Language"),
     (
         "Content-Security-Policy",
-        "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
-        "frame-ancestors 'none'; base-uri 'none'; object-src 'none'",
+        _CSP,
     ),
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
@@ -49,7 +52,7 @@ class _Response(webob.Response):  # type: ignore[misc]
     browser's. A relative reference is enough (RFC 9110 10.2.2).
     """
 
-    def _abs_headerlist(self, environ: dict[str, Any]) -> list[tuple[str, str]]:
+    def _abs_headerlist(self, _environ: dict[str, Any]) -> list[tuple[str, str]]:
         return list(self.headerlist)
 
 
@@ -163,9 +166,9 @@ def _environment(loader: jinja2.BaseLoader, language: str) -> jinja2.Environment
 
 
 def _check_templates(environment: jinja2.Environment) -> None:
-    for name in environment.list_templates(extensions=["html"]):
-        try:
+    try:
+        for name in environment.list_templates(extensions=["html"]):
             environment.get_template(name)
-        except jinja2.TemplateSyntaxError as error:
-            where = f"{error.filename or name}, line {error.lineno}"
-            raise ConfigError(str(error.message), where=where, section="tfa", key="template_dir") from error
+    except jinja2.TemplateSyntaxError as error:
+        where = f"{error.filename or error.name}, line {error.lineno}"
+        raise ConfigError(str(error.message), where=where, section="tfa", key="template_dir") from error
