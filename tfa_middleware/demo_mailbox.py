@@ -42,14 +42,13 @@ class Mailbox:
     clock: Callable[[], float] = time.time
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
-        """``/mailbox`` is the page; ``/`` leads there."""
+        """``/mailbox`` is the page, and ``/`` too."""
         path = environ.get("PATH_INFO", "")
         if path == "/style.css":
             return _answer(start_response, "200 OK", "text/css", STYLE)
-        if path == "/mailbox":
+        if path in ("/", "/mailbox"):
             return _answer(start_response, "200 OK", "text/html", self._page())
-        start_response("303 See Other", [("Location", "/mailbox"), ("Content-Length", "0")])
-        return []
+        return _answer(start_response, "404 Not Found", "text/plain", "Not found\n")
 
     def mails(self) -> list[EmailMessage]:
         """The newest mails, newest first; their file names begin with the time."""
