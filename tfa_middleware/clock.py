@@ -4,6 +4,8 @@ from __future__ import annotations
 
 #: Seconds off from which people with right clocks of their own begin to be refused.
 TOLERATED = 10.0
+#: Of the time service (RFC 5905, section 7.2).
+PORT = 123
 
 
 def offset(server: str, timeout: float = 3.0) -> float | None:
@@ -14,7 +16,7 @@ def offset(server: str, timeout: float = 3.0) -> float | None:
     import ntplib
 
     try:
-        answer = ntplib.NTPClient().request(server, version=4, timeout=timeout)
+        answer = ntplib.NTPClient().request(server, version=4, port=PORT, timeout=timeout)
     except (ntplib.NTPException, OSError):
         return None
     return float(answer.offset)

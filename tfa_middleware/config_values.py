@@ -98,7 +98,7 @@ def _check_lines(known: Mapping[str, dataclasses.Field[Any]], word: str, text: s
     if more and known[word].metadata["parse"] not in _MANY:
         raise place.error(f"expected {expected(known[word])}, found several lines.", word)
     if any(not c.isprintable() and c not in "\n\t" for c in text):
-        raise place.error("holds a control character.", word)
+        raise place.error("holds a character that does not print.", word)
 
 
 def _shown(field: dataclasses.Field[Any], text: str) -> str:
