@@ -10,8 +10,8 @@ Put this file where Python finds it and name it in the INI::
     verifiers = totp pin_letter recovery
 
 The page asks for one code by its number ("code 17 of your letter") and stays with that number until it is used, so that
-nobody can ask again and again until a code that he spied out is wanted. The framework limits the tries, sees to it that no code is good twice, saves the shorter letter and writes the
-log.
+nobody can ask again and again until a code that he spied out is wanted. The framework limits the tries, sees to it that
+no code is good twice, saves the shorter letter and writes the log.
 """
 
 # ruff: noqa: ARG002 -- the protocol's arguments are given whether a kind needs them or not
