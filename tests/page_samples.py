@@ -81,6 +81,7 @@ SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
         "enrol.html",
         {**ENROL, "kind": "email", "prompt": ADDRESS, "can_resend": True, "notice": "Sent"},
     ),
+    "enrol-nothing": ("enrol.html", {**ENROL, "kind": "recovery", "prompt": Prompt("Go on?", field_name="")}),
     "codes": ("codes.html", {"codes": ["AAAA-BBBB", "CCCC-DDDD"], "next": "/_tfa/admin/"}),
     "manage": ("manage.html", {**MANAGE, "notice": "Saved"}),
     "manage-empty": ("manage.html", {**MANAGE, **EMPTY, "next": "", "locked_note": ""}),

@@ -130,6 +130,12 @@ def test_inputs_of_words_and_addresses(pages: Pages) -> None:
     assert {"type": "email", "autocomplete": "email"}.items() <= address.items()
 
 
+def test_a_prompt_without_a_field_only_asks_to_go_on(pages: Pages) -> None:
+    page = read(pages, "enrol-nothing")
+    assert "Go on?" in page.all("main")[0]["text"]
+    assert [one["name"] for one in page.all("input") if one["type"] != "hidden"] == []
+
+
 @pytest.mark.parametrize("name", ["challenge-mail", "choose-invite", "enrol-totp-wrong"])
 def test_an_error_is_told_and_tied_to_its_field(pages: Pages, name: str) -> None:
     # J3
