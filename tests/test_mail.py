@@ -192,6 +192,13 @@ def test_a_password_without_a_user_or_time_out_stops_the_start(folder: Path) -> 
     assert caught.value.key == "timeout"
 
 
+@pytest.mark.parametrize("user", ["u%0d%0aQUIT", "caf%C3%A9", "a%20b"])
+def test_a_user_that_smuggles_a_command_stops_the_start(folder: Path, user: str) -> None:
+    with pytest.raises(ConfigError, match="printable ASCII") as caught:
+        open_mailer(settings(f"smtps://{user}@mail.example.com", password_file="smtp.password"), folder, HOST)
+    assert caught.value.key == "smtp"
+
+
 def test_only_one_line_end_is_cut_from_the_password(folder: Path, certificates: Certificates) -> None:
     (folder / "smtp.password").write_bytes(f"  {PASSWORD} \r\n".encode())
     with (
@@ -421,6 +428,7 @@ def test_canonical_addresses(text: str, canonical: str) -> None:
         "ann@straße.example", "ann@\uff45xample.org", "ann@example\uff0eorg", "ann@a\u200db.example", "ann@℀.example",
         "a" * 65 + "@example.org", "ann@" + "b" * 64 + ".org", "a@" + "b." * 124 + "example", "a(c)@example.org",
         "ann@ex\u2028ample.org", "ann@\udc80.org", "ann@example.org%0a",
+        "a" * 64 + "@" + "b." * 95 + "example",
     ],
 )  # fmt: skip
 def test_what_is_not_one_address(text: str) -> None:
