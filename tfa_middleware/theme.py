@@ -7,7 +7,8 @@ import re
 from tfa_middleware.errors import ConfigError
 
 Colour = tuple[int, int, int]
-_LIGHT_PAPER: Colour = (255, 255, 255)
+# Of the grounds in style.css that carry text in the accent colour, those that are nearest to it.
+_LIGHT_PAPER: Colour = (243, 245, 249)
 _DARK_PAPER: Colour = (24, 29, 39)
 _READABLE = 4.5  # WCAG 2.2, 1.4.3
 
