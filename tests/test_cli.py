@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import re
+import signal
 import socket
 import stat
 import struct
@@ -12,6 +13,8 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,9 +23,14 @@ from typing import Any, NamedTuple
 import pytest
 from smtp_servers import smtp_server
 
-from tfa_middleware import clock
+from tfa_middleware import assembly, config
 from tfa_middleware.cli import main
 from tfa_middleware.cli_output import OK, Output
+from tfa_middleware.model import Account, Authenticator
+from tfa_middleware.passes import Pass
+from tfa_middleware.sessions import new_id
+
+SEED = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"
 
 SETTINGS = """\
 [tfa]
@@ -225,29 +233,8 @@ def time_server(ahead: float) -> Iterator[str]:
 
         thread = threading.Thread(target=answer)
         thread.start()
-        yield str(server.getsockname()[1])
+        yield f"127.0.0.1:{server.getsockname()[1]}"
         thread.join()
-
-
-class TestClock:
-    """B5: codes depend on the server's clock."""
-
-    @pytest.mark.parametrize(("ahead", "right"), [(0.0, True), (90.0, False), (-90.0, False)])
-    def test_a_clock_is_compared_with_a_time_server(
-        self, ahead: float, right: bool, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        with time_server(ahead) as port:
-            monkeypatch.setattr(clock, "PORT", int(port))
-            judged, text = clock.judged("127.0.0.1")
-        assert judged is right
-        assert {0.0: "the clock is 0.0 s", 90.0: "90.0 s behind", -90.0: "90.0 s ahead"}[ahead] in text
-
-    def test_a_server_that_is_silent_says_nothing_of_the_clock(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as silent:
-            silent.bind(("127.0.0.1", 0))
-            monkeypatch.setattr(clock, "PORT", silent.getsockname()[1])
-            assert clock.offset("127.0.0.1", timeout=0.05) is None
-        assert clock.judged("")[0] is None
 
 
 class TestDoctor:
@@ -268,6 +255,14 @@ class TestDoctor:
         assert said.code == 1
         assert "failed: keys:" in said.out
 
+    @pytest.mark.parametrize(("ahead", "level"), [(0.0, "ok"), (90.0, "failed")])
+    def test_the_clock_is_compared_with_a_time_server(self, tfa: Shell, ahead: float, level: str) -> None:
+        # B5
+        with time_server(ahead) as address:
+            tfa.set(SETTINGS.replace("[realm:admin]", f"ntp_server = {address}\n[realm:admin]"))
+            said = tfa("doctor", "FILE", "--json")
+        assert (said.code, self.checks(said)["clock"][0]) == (int(ahead > 0), level)
+
     def test_a_mail_server_is_reached_and_gets_a_test_message(self, tfa: Shell) -> None:
         with smtp_server() as inbox:
             tfa.set(SETTINGS.replace("file:outbox", f"smtp://127.0.0.1:{inbox.port}"))
@@ -284,3 +279,240 @@ class TestDoctor:
             for more in ((), ("--mail-to", "op@example.com")):
                 said = tfa("doctor", "FILE", "--json", *more)
                 assert (said.code, said.data["ok"], self.checks(said)["mail"][0]) == (1, False, "failed")
+
+
+class Site:
+    """The accounts and sessions behind a settings file, as the running service has them."""
+
+    def __init__(self, file: Path) -> None:
+        self.services = assembly.services(config.read(file))
+
+    def enrol(self, realm: str, user: str, *kinds: str) -> None:
+        data = {"totp": {"secret": SEED, "digits": 6, "period": 30, "algorithm": "SHA1"}, "recovery": {"codes": []}}
+        data["email"] = {"address": f"{user}@example.com"}
+        new = tuple(
+            Authenticator(f"{kind}-1", kind, f"my {kind}", 1700000000, "192.0.2.7", data[kind]) for kind in kinds
+        )
+        self.services.accounts.update(realm, user, lambda _: Account(realm, user, authenticators=new))
+
+    def sign_in(self, realm: str, user: str) -> str:
+        now = time.time()
+        name = new_id()
+        record = Pass(realm, name, user, now, now, now + 3600, 900, ("pwd", "otp"), now, "", {}, "192.0.2.7", "Firefox")
+        self.services.passes.start(record, 20)
+        return name
+
+    def kinds(self, realm: str, user: str) -> tuple[str, ...]:
+        account = self.services.accounts.get(realm, user)
+        return account.kinds() if account else ()
+
+    def signed_in(self) -> set[str]:
+        return {one.user for one in self.services.passes.list()}
+
+
+@pytest.fixture
+def site(tfa: Shell) -> Site:
+    return Site(tfa.file)
+
+
+class TestAccounts:
+    def test_accounts_are_listed_by_realm_and_name(self, tfa: Shell, site: Site) -> None:
+        assert tfa("list", "FILE").code == 1
+        site.enrol("user", "zoe", "totp", "email")
+        site.enrol("admin", "alice", "totp", "recovery")
+        said = tfa("list", "FILE")
+        assert said.code == 0
+        assert [line.split() for line in said.out.splitlines()] == [
+            ["REALM", "USER", "ENABLED", "KINDS", "SINCE"],
+            ["admin", "alice", "yes", "totp", "recovery", "2023-11-14T22:13:20Z"],
+            ["user", "zoe", "yes", "totp", "email", "2023-11-14T22:13:20Z"],
+        ]
+        assert [one["user"] for one in tfa("list", "FILE", "--json").data] == ["alice", "zoe"]
+
+    def test_an_account_is_shown_in_any_spelling_and_without_secrets(self, tfa: Shell, site: Site) -> None:
+        # K1
+        site.enrol("user", "zoe", "totp", "email")
+        for more in ((), ("--json",)):
+            said = tfa("show", "FILE", "user", " ZOE ", *more)
+            assert said.code == 0
+            assert "my totp" in said.out
+            assert SEED not in said.out
+            assert "zoe@example.com" not in said.out
+
+    def test_who_is_not_there_is_1_and_a_realm_that_is_not_there_is_2(self, tfa: Shell, site: Site) -> None:
+        nobody = tfa("show", "FILE", "user", "nobody")
+        assert (nobody.code, nobody.err) == (1, "tfa: user nobody: no second factor is enrolled.\n")
+        nowhere = tfa("show", "FILE", "users", "zoe")
+        assert nowhere.code == 2
+        assert nowhere.err.endswith("no realm is called 'users'; known are admin, user. Did you mean 'user'?\n")
+        assert tfa("show", "FILE", "user", "zo\u200be").code == 2
+
+    def test_a_reset_removes_the_factors_and_ends_the_sessions(self, tfa: Shell, site: Site) -> None:
+        # E9, E10, A14
+        site.enrol("admin", "alice", "totp", "recovery")
+        site.sign_in("admin", "alice")
+        site.sign_in("admin", "bob")
+        said = tfa("reset", "FILE", "admin", "Alice", "--reason", "lost phone")
+        assert said.code == 0
+        assert "removed totp, recovery" in said.out
+        assert f"tfa invite {tfa.file} admin alice" in said.out
+        assert site.kinds("admin", "alice") == ()
+        assert site.signed_in() == {"bob"}
+
+    def test_a_reset_can_take_one_kind(self, tfa: Shell, site: Site) -> None:
+        site.enrol("user", "zoe", "totp", "email")
+        said = tfa("reset", "FILE", "user", "zoe", "--reason", "new mail", "--kind", "email", "--json")
+        assert said.data == {"realm": "user", "user": "zoe", "removed": ["email"]}
+        assert site.kinds("user", "zoe") == ("totp",)
+        assert tfa("reset", "FILE", "user", "zoe", "--reason", "again", "--kind", "email").code == 1
+
+    def test_a_reset_says_who_and_why_and_tells_the_person(self, tfa: Shell, monkeypatch: pytest.MonkeyPatch) -> None:
+        # E3, E10
+        tfa.set(SETTINGS.replace("[realm:admin]", "audit_file = audit.log\n[realm:admin]"))
+        monkeypatch.setenv("SUDO_USER", "olga")
+        Site(tfa.file).enrol("user", "zoe", "totp", "email")
+        tfa("reset", "FILE", "user", "zoe", "--reason", "lost phone")
+        deadline = time.monotonic() + 10
+        while not (mails := list((tfa.folder / "outbox").glob("*.eml"))) and time.monotonic() < deadline:
+            time.sleep(0.02)
+        assert "lost phone (by olga)" in (tfa.folder / "audit.log").read_text()
+        assert "To: zoe@example.com" in mails[0].read_text()
+
+    def test_a_reset_without_a_reason_changes_nothing(self, tfa: Shell, site: Site) -> None:
+        # E10
+        site.enrol("admin", "alice", "totp")
+        assert tfa("reset", "FILE", "admin", "alice", "--reason", "  ").code == 2
+        assert site.kinds("admin", "alice") == ("totp",)
+
+    def test_an_invitation_is_good_for_one_enrolment(self, tfa: Shell, site: Site) -> None:
+        # E1
+        code = tfa("invite", "FILE", "admin", "Alice").out.strip()
+        assert not site.services.invites.use("admin", "bob", code)
+        assert site.services.invites.use("admin", "alice", code)
+        assert not site.services.invites.use("admin", "alice", code)
+        assert set(tfa("invite", "FILE", "admin", "alice", "--json").data) == {"realm", "user", "code"}
+
+    def test_records_that_cannot_be_read_are_1_and_named(self, tfa: Shell, site: Site) -> None:
+        # K4
+        site.enrol("admin", "alice", "totp")
+        path = tfa.folder / "TFARecs.dat"
+        path.write_text(path.read_text() + "nonsense\n")
+        said = tfa("list", "FILE")
+        assert said.code in (1, 2)
+        assert "TFARecs.dat" in said.err
+        assert "Traceback" not in said.err
+
+
+class TestSessions:
+    def test_sessions_are_listed_by_realm_and_account(self, tfa: Shell, site: Site) -> None:
+        # A15
+        assert tfa("sessions", "FILE").code == 1
+        whole = site.sign_in("admin", "alice")
+        site.sign_in("user", "zoe")
+        said = tfa("sessions", "FILE", "admin")
+        assert (said.code, len(said.out.splitlines())) == (0, 2)
+        assert whole[:12] in said.out
+        assert whole not in said.out + tfa("sessions", "FILE", "--json").out
+        assert [one["user"] for one in tfa("sessions", "FILE", "user", "ZOE", "--json").data] == ["zoe"]
+
+    def test_one_session_ends_by_its_id(self, tfa: Shell, site: Site) -> None:
+        site.sign_in("user", "zoe")
+        chosen = site.sign_in("admin", "alice")
+        assert tfa("sessions", "FILE", "--end", chosen[:12]).code == 0
+        assert site.signed_in() == {"zoe"}
+        gone = tfa("sessions", "FILE", "--end", chosen[:12])
+        assert (gone.code, gone.err) == (1, "tfa: no such session.\n")
+
+    def test_an_id_that_fits_several_ends_none(self, tfa: Shell, site: Site) -> None:
+        for user in ("zoe", "yan"):
+            site.sign_in("user", user)
+        assert tfa("sessions", "FILE", "--end", "").code == 2
+        assert site.signed_in() == {"zoe", "yan"}
+
+    def test_all_of_an_account_end(self, tfa: Shell, site: Site) -> None:
+        for user in ("zoe", "zoe", "yan"):
+            site.sign_in("user", user)
+        said = tfa("sessions", "FILE", "user", "zoe", "--end-all", "--json")
+        assert (said.code, len(said.data["ended"])) == (0, 2)
+        assert site.signed_in() == {"yan"}
+
+
+class TestWholeDoctor:
+    def test_a_site_that_works_is_well(self, tfa: Shell, site: Site) -> None:
+        site.enrol("admin", "alice", "totp")
+        said = tfa("doctor", "FILE")
+        assert said.code == 0
+        assert re.findall(r"^ok: (\w+):", said.out, re.MULTILINE) == ["keys", "accounts", "store"]
+        assert "accounts: 1 in TFARecs.dat" in said.out
+
+    def test_an_accounts_file_that_others_can_read_fails(self, tfa: Shell, site: Site) -> None:
+        # B8
+        site.enrol("admin", "alice", "totp")
+        (tfa.folder / "TFARecs.dat").chmod(0o644)
+        said = tfa("doctor", "FILE")
+        assert said.code == 1
+        assert "chmod 600" in said.out
+
+    def test_a_store_that_is_gone_fails_and_the_rest_is_still_looked_at(self, tfa: Shell, site: Site) -> None:
+        # K3
+        tfa.set(SETTINGS.replace("sqlite:store.sqlite3", "sqlite:no/such/folder/store.sqlite3"))
+        said = tfa("doctor", "FILE")
+        assert said.code == 1
+        assert "failed: " in said.out
+        assert "mail:" in said.out
+
+
+class TestServe:
+    def test_the_application_is_served_behind_the_gate(self, tfa: Shell) -> None:
+        # A1
+        (tfa.folder / "served_app_of_this_test.py").write_text(APPLICATION)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            address = f"127.0.0.1:{free.getsockname()[1]}"
+        tfa.set(SETTINGS + f"[serve]\napp = served_app_of_this_test:application\nlisten = {address}\n")
+        command = [sys.executable, "-m", "tfa_middleware.cli", "serve", str(tfa.file)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            try:
+                assert process.stdout is not None
+                lines = iter(process.stdout.readline, "")
+                assert (
+                    next(line for line in lines if line.startswith("ok: "))
+                    == f"ok: Console is served at http://{address}/\n"
+                )
+                opened = [fetched(f"http://{address}{path}") for path in ("/admin/login", "/admin/secret")]
+            finally:
+                process.send_signal(signal.SIGINT)
+        assert opened[0] == b"hello"
+        assert opened[1] != b"hello"
+
+    def test_an_address_that_is_taken_is_named(self, tfa: Shell) -> None:
+        (tfa.folder / "served_app_of_this_test.py").write_text(APPLICATION)
+        with socket.create_server(("127.0.0.1", 0)) as taken:
+            address = f"127.0.0.1:{taken.getsockname()[1]}"
+            tfa.set(SETTINGS + f"[serve]\napp = served_app_of_this_test:application\nlisten = {address}\n")
+            said = tfa("serve", "FILE")
+        assert (said.code, f"cannot listen at {address}" in said.err) == (2, True)
+
+    @pytest.mark.parametrize("app", ["", "nonsense", "no_such_module_here:app", "json:loads_", "json:__name__"])
+    def test_an_application_that_cannot_be_loaded_refuses(self, tfa: Shell, app: str) -> None:
+        tfa.set(SETTINGS + f"[serve]\napp = {app}\n")
+        said = tfa("serve", "FILE")
+        assert said.code == 2
+        assert said.err.startswith(f"tfa: {tfa.file}: [serve] app: ")
+
+
+APPLICATION = """\
+def application(environ, start_response):
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [b"hello"]
+"""
+
+
+def fetched(url: str) -> bytes:
+    """The body of a page, whatever its status; redirects are followed."""
+    try:
+        with urllib.request.urlopen(url, timeout=10) as answer:
+            return bytes(answer.read())
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.read()

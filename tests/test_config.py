@@ -213,6 +213,9 @@ class TestContradictions:
         other = {"paths": "/x /admin/", "login": "/x/login"}
         with pytest.raises(ConfigError, match=r"\[realm:user\] paths: '/admin/' belongs to \[realm:admin\] already"):
             config.from_dict({**realm(), "realm:user": other})
+        # A2: an application that ignores case would see one path in both
+        with pytest.raises(ConfigError, match="'/Admin' belongs"):
+            config.from_dict({**realm(), "realm:user": {"paths": "/Admin", "login": "/Admin/login"}})
 
     @pytest.mark.parametrize(
         ("section", "at", "text"),

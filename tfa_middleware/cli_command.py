@@ -16,7 +16,7 @@ from tfa_middleware.login import LoginRule
 from tfa_middleware.settings import RealmSettings, Settings
 
 if TYPE_CHECKING:
-    from tfa_middleware.assembly import Services
+    from tfa_middleware.services import Services
 
 Run = Callable[[argparse.Namespace, Output], int]
 Commands = Any  # argparse gives its group of subcommands no public type

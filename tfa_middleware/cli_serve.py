@@ -36,17 +36,16 @@ def _port(text: str) -> int:
 
 def serve(args: argparse.Namespace, out: Output) -> int:
     """Serve until interrupted. Raises `ConfigError` where [serve] app cannot be loaded."""
-    import waitress
-
     from tfa_middleware import assembly
 
     found = settings(args.file)
     application = assembly.load(_application(found), args.file)
     for text in _warnings(found):
         out.result(WARN, text)
+    server = _listening(application, found)
     out.result(OK, f"{found.tfa.issuer} is served at http://{found.serve.listen}/")
     out.stream.flush()
-    waitress.serve(application, **_options(found))
+    server.run()
     return 0
 
 
@@ -57,15 +56,21 @@ def demo(args: argparse.Namespace, _: Output) -> int:
     return run(args)
 
 
-def _options(found: Settings) -> dict[str, Any]:
-    return {
-        "listen": found.serve.listen,
-        "threads": found.serve.threads,
-        "ident": None,
-        "_quiet": True,
-        # The middleware itself decides whose X-Forwarded-For it believes; without trusted proxies nobody sees it.
-        "clear_untrusted_proxy_headers": not found.tfa.trusted_proxies,
-    }
+def _listening(application: Callable[..., Any], found: Settings) -> Any:
+    from waitress import create_server
+
+    try:
+        return create_server(
+            application,
+            listen=found.serve.listen,
+            threads=found.serve.threads,
+            ident=None,
+            # The middleware decides whose X-Forwarded-For it believes; without trusted proxies nobody sees it.
+            clear_untrusted_proxy_headers=not found.tfa.trusted_proxies,
+        )
+    except (OSError, ValueError) as error:
+        problem = f"cannot listen at {found.serve.listen} ({error})."
+        raise Place(found.source, "serve").error(problem, "listen") from None
 
 
 def _application(found: Settings) -> Callable[..., Any]:

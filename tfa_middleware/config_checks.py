@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from tfa_middleware.config_values import Place
 from tfa_middleware.errors import ConfigError
 from tfa_middleware.forms import canonical
-from tfa_middleware.paths import address, local, under
+from tfa_middleware.paths import address, folded, local
 from tfa_middleware.settings import MailSettings, RealmSettings, Settings, TfaSettings
 
 #: NIST SP 800-63B-4 3.1.3.2 and REQUIREMENTS K8: nothing waits longer than this for its second factor.
@@ -19,7 +19,7 @@ _COLOUR = re.compile(r"#(?:[0-9a-fA-F]{3}|[0-9a-fA-F]{6})")
 _PREFIX = re.compile(r"/(?:[A-Za-z0-9_~-][A-Za-z0-9._~-]*/)+")
 _PREFIXES = ("paths", "public", "exempt")
 _GLOBS = ("login", "logout", "not_login")
-_STORES = ("sqlite:", "memory:")
+_STORE = re.compile(r"memory:|sqlite:.+|(?:redis|rediss|unix|postgresql|postgres)://.+")
 _MAILERS = ("smtps://", "smtp+starttls://", "smtp://", "file:", "console:")
 _LISTEN = re.compile(r"(?:[^\s:\[\]/]+|\[[0-9A-Fa-f:.]+\]):\d{1,5}")
 
@@ -42,8 +42,8 @@ def check(settings: Settings) -> None:
 
 
 def inside(path: str, prefixes: Iterable[str]) -> bool:
-    """True where ``path`` is one of the prefixes or lies below one, by whole segments."""
-    return any(under(path, prefix) for prefix in prefixes)
+    """True where ``path`` lies in an area of these prefixes, by whole segments and with or without a last slash."""
+    return any(f"{path.rstrip('/')}/".startswith(f"{prefix.rstrip('/')}/") for prefix in prefixes)
 
 
 def _check_tfa(tfa: TfaSettings, place: Place) -> None:
@@ -57,8 +57,9 @@ def _check_tfa(tfa: TfaSettings, place: Place) -> None:
         raise place.error(f"expected a colour such as #1d4ed8, found {tfa.colour!r}.", "colour")
     if tfa.logo and not local(tfa.logo):
         raise place.error("expected a path on this site that begins with /.", "logo")
-    if not tfa.store.startswith(_STORES) or tfa.store == "sqlite:":
-        raise place.error(f"expected sqlite:FILE or memory:, found {tfa.store!r}.", "store")
+    if not _STORE.fullmatch(tfa.store):
+        # What was found is not shown: the address of a server may hold a password (K1).
+        raise place.error("expected sqlite:FILE, memory:, redis://HOST or postgresql://USER@HOST/DATABASE.", "store")
     if not 0 < tfa.challenge_time <= LONGEST_CHALLENGE:
         raise place.error("expected a time from 1s to 10m (NIST SP 800-63B-4, 3.1.3.2).", "challenge_time")
     for word, text in (("issuer", tfa.issuer), ("key_file", tfa.key_file), ("accounts", tfa.accounts)):
@@ -153,7 +154,7 @@ def _check_rules(realm: RealmSettings, place: Place) -> None:
             if problem:
                 raise place.error(f"{rule!r}: {problem}.", word)
             if rule == "whoami" and word == "failure":
-                raise place.error("whoami can only mean success: where it names nobody, the answer itself decides.", word)
+                raise place.error("whoami can only mean success; where it names nobody, the answer decides.", word)
             if rule == "whoami" and not realm.whoami:
                 raise place.error("the rule whoami needs whoami, the page that tells who is logged in.", word)
 
@@ -190,10 +191,10 @@ def _check_factors(realm: RealmSettings, settings: Settings, place: Place) -> No
 
 
 def _check_claims(settings: Settings) -> None:
-    claimed: dict[str, str] = {}
+    claimed: dict[tuple[str, ...], str] = {}
     for realm in settings.realms:
         for path in realm.paths:
-            other = claimed.setdefault(path.rstrip("/"), realm.name)
+            other = claimed.setdefault(folded(path), realm.name)
             if other != realm.name:
                 problem = f"{path!r} belongs to [realm:{other}] already."
                 raise ConfigError(problem, where=settings.source, section=f"realm:{realm.name}", key="paths")
