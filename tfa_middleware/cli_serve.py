@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import logging
 from collections.abc import Callable
 from typing import Any
 
-from tfa_middleware.advice import advise
 from tfa_middleware.cli_command import Commands, command, settings, with_file
-from tfa_middleware.cli_output import OK, WARN, Output
-from tfa_middleware.clock import judged
+from tfa_middleware.cli_output import OK, Output
 from tfa_middleware.config_values import Place
 from tfa_middleware.settings import Settings
 
@@ -35,13 +34,15 @@ def _port(text: str) -> int:
 
 
 def serve(args: argparse.Namespace, out: Output) -> int:
-    """Serve until interrupted. Raises `ConfigError` where [serve] app cannot be loaded."""
+    """Serve until interrupted; what happens is logged to standard error, a wrong clock and open ends too.
+
+    Raises `ConfigError` where [serve] app cannot be loaded or the address is taken.
+    """
     from tfa_middleware import assembly
 
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     found = settings(args.file)
-    application = assembly.load(_application(found), args.file)
-    for text in _warnings(found):
-        out.result(WARN, text)
+    application = assembly.wrap(_application(found), found)
     server = _listening(application, found)
     out.result(OK, f"{found.tfa.issuer} is served at http://{found.serve.listen}/")
     out.stream.flush()
@@ -87,9 +88,3 @@ def _application(found: Settings) -> Callable[..., Any]:
         raise place.error(f"{found.serve.app} is not callable.", "app")
     loaded: Callable[..., Any] = application
     return loaded
-
-
-def _warnings(found: Settings) -> list[str]:
-    right, text = judged(found.tfa.ntp_server)
-    clock = [] if right or not found.tfa.ntp_server else [text]
-    return [*clock, *advise(found)]

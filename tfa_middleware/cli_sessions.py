@@ -38,7 +38,7 @@ def sessions(args: argparse.Namespace, out: Output) -> int:
     found = sorted(
         wired.passes.list(realm.name if realm else None, user), key=lambda one: (one.realm, one.user, one.created)
     )
-    if args.end:
+    if args.end is not None:
         return _end(wired, _only(args.end, found), out, args.json)
     if args.end_all:
         return _end(wired, found, out, args.json)
@@ -52,6 +52,8 @@ def sessions(args: argparse.Namespace, out: Output) -> int:
 
 
 def _only(prefix: str, found: list[Pass]) -> list[Pass]:
+    if not prefix:
+        raise ConfigError("--end needs an id, as 'tfa sessions' lists it.")
     matching = [one for one in found if one.id.startswith(prefix)]
     if len(matching) > 1:
         raise ConfigError(f"{len(matching)} sessions begin with {prefix!r}; give more of the id.")

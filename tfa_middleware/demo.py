@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import logging
 import secrets
 import shutil
 import signal
@@ -40,6 +41,9 @@ def run(args: argparse.Namespace) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
     with _folder(args.keep) as folder:
+        logging.basicConfig(
+            filename=folder / "tfa.log", level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s"
+        )
         app_key = _prepare(folder)
         application = assembly.load(make_console(users=PEOPLE, admin_password=ADMIN_PASSWORD), folder / "tfa.ini")
         mailbox = Mailbox(folder / "mails", {"bob": app_key} if app_key else {})
@@ -108,7 +112,7 @@ def _served(application: Application, host: str, port: int) -> Iterator[str]:
     try:
         yield f"http://{shown}:{server.effective_port}"
     finally:
-        server.pull_trigger(server.close)
+        server.trigger.pull_trigger(server.close)
         server.task_dispatcher.shutdown(timeout=1)
 
 

@@ -46,6 +46,7 @@ Harbour Backup, a model console, now behind the second factor
   Administration   {site}/admin
   Mail box         {mail}/mailbox
   Working folder   {folder}
+  Log              {folder}/tfa.log
 
   User     Password          Second factor
   alice    correct horse     none yet

@@ -69,6 +69,10 @@ class Rejected(TwoFactorError):
         self.clock_offset = clock_offset
 
 
+class Void(Rejected):
+    """A challenge is over: too many wrong answers, or another request was faster. The password is asked again."""
+
+
 class Locked(TwoFactorError):
     """Too many tries or too many mails: ``retry_after`` seconds until the next one counts (D7).
 
@@ -83,3 +87,7 @@ class Locked(TwoFactorError):
 
 class BadRequest(TwoFactorError):
     """The request is ambiguous or unreadable; it is refused with 400 and reaches nobody (A5, A6)."""
+
+
+class PassEnded(TwoFactorError):
+    """A pass ended while its request was under way: the answer is not given out."""

@@ -58,7 +58,8 @@ def take(environ: dict[str, Any], limit: int) -> bytes | None:
     stream = environ["wsgi.input"]
     body: bytes = _read(stream, limit + 1 if length is None else min(length, limit + 1))
     if len(body) > limit:
-        environ["wsgi.input"] = _Chained(body, stream, None if length is None else length - len(body))
+        rest = None if length is None else length - len(body)
+        environ["wsgi.input"] = io.BufferedReader(_Chained(body, stream, rest))
         return None
     if length is not None and len(body) < length:
         raise BadRequest("the body ended before its length")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any
@@ -12,6 +11,8 @@ ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
 StartResponse = Callable[..., Any]
 App = Callable[[Environ, StartResponse], Iterable[bytes]]
 HeaderList = list[tuple[str, str]]
+#: (status, headers) -> the headers that go to the browser.
+Edit = Callable[[str, HeaderList], HeaderList]
 
 
 class ApplicationError(Exception):
@@ -112,7 +113,7 @@ class Streamed:
         self._answer.close()
 
 
-def edited(start_response: StartResponse, edit: Callable[[str, HeaderList], HeaderList]) -> StartResponse:
+def edited(start_response: StartResponse, edit: Edit) -> StartResponse:
     """A start_response that changes headers on their way; the application's iterable is left as it is (H7)."""
 
     def start(status: str, headers: HeaderList, exc_info: ExcInfo | None = None) -> Any:
@@ -138,7 +139,3 @@ def guarded(app: App) -> App:
 
     return call
 
-
-def current_exception() -> Any:
-    """sys.exc_info(), for a start_response that may follow an earlier one."""
-    return sys.exc_info()

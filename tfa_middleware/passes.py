@@ -45,6 +45,7 @@ class Pass:
     bindings: Bindings = field(default_factory=dict)
     origin: str = ""
     client: str = ""
+    owner: str = ""  # the login that holds its cookies in quarantine
 
     def expires(self) -> float:
         """When it ends, by age or by idleness, whichever comes first (A12)."""
@@ -70,6 +71,8 @@ class Passes:
         self._clock = clock
         self._verdicts: dict[tuple[str, str], Verdict] = {}
         self._generation: tuple[bytes, str] | None = None
+        #: Rises whenever verdicts are forgotten.
+        self.epoch = 0
         self._looked = float("-inf")
 
     # -- the hot path
@@ -84,13 +87,19 @@ class Passes:
             return self._seen_again(realm, cookie, found, now)
         return found
 
-    def keep(self, realm: str, header: str, record: Pass, forwarded: str) -> Verdict:
-        """Remember what a Cookie header is worth. The cache is bounded: when full it starts anew."""
+    def keep(self, realm: str, header: str, record: Pass, forwarded: str, epoch: int) -> Verdict:
+        """Remember what a Cookie header is worth, if nothing ended since ``epoch``, read before the record was. The
+        cache is bounded: when full it starts anew."""
         if len(self._verdicts) >= CACHE:
-            self._verdicts = {}
+            self._forget()
         verdict = Verdict(record, forwarded, record.expires(), record.seen)
-        self._verdicts[realm, header] = verdict
+        if epoch == self.epoch:
+            self._verdicts[realm, header] = verdict
         return verdict
+
+    def _forget(self) -> None:
+        self.epoch += 1
+        self._verdicts = {}
 
     def refresh(self) -> None:
         """Forget all verdicts if anything ended since the last look, made at least every `POLL` seconds."""
@@ -100,13 +109,14 @@ class Passes:
         entry = self._store.get(_GENERATION)
         current = (entry.value if entry else b"", self._stamp())
         if current != self._generation:
-            self._verdicts = {}
+            self._forget()
         self._generation = current
         self._looked = moment
 
     def _seen_again(self, realm: str, cookie: str, found: Verdict, now: float) -> Verdict | None:
+        epoch = self.epoch
         record = self.touch(found.record, now)
-        return self.keep(realm, cookie, record, found.cookie) if record else None
+        return self.keep(realm, cookie, record, found.cookie, epoch) if record else None
 
     # -- one pass
 
@@ -148,14 +158,14 @@ class Passes:
             return False
         self._store.delete(_key(realm, session_id))
         self._store.delete(_index(record))
-        self._verdicts = {}
         self._store.incr(_GENERATION, ttl=10 * 365 * 86400)
+        self._forget()
         return True
 
     def suspend(self, record: Pass) -> None:
         """End a pass, and wait until no worker can still serve a verdict of it."""
         self.end(record.realm, record.id)
-        time.sleep(POLL)
+        time.sleep(1.1 * POLL)
 
     def resume(self, record: Pass) -> None:
         """Bring back what `suspend` took, if nothing took its place."""

@@ -29,6 +29,10 @@ class Address:
     folded: tuple[str, ...]
 
 
+#: The address of a request that could not be read.
+NOWHERE = Address("", True, ())
+
+
 def without_session_parameters(path: str) -> str:
     """The path less ``;jsessionid=`` and its like: a session id in the URL is a bearer credential."""
     return _SESSION_PARAMETER.sub("", path) if ";" in path else path

@@ -26,15 +26,20 @@ class Quarantine:
         self._tags = Tags(keys, "quarantine")
         self._ttl = lifetime + 2 * VISITOR_LIFETIME
 
-    def acquire(self, owner: str, cookies: Mapping[str, str]) -> dict[str, str]:
-        """The cookies that go with the login: those now owned by it, and constants. Another's are left out."""
-        return {name: value for name, value in cookies.items() if self._take(owner, name, value)}
+    def acquire(self, owner: str, cookies: Mapping[str, str], before: str = "") -> dict[str, str]:
+        """The cookies that go with the login: those now owned by it, also what the login ``before`` in this browser
+        held, and constants. Another's are left out."""
+        return {name: value for name, value in cookies.items() if self._take(owner, name, value, before)}
 
-    def _take(self, owner: str, name: str, value: str) -> bool:
+    def _take(self, owner: str, name: str, value: str, before: str) -> bool:
         if self._shared(name, value):
             return True
-        free = not any(self._store.get(key) for key in self._keys(name, value))
-        return free and self._store.put(self._keys(name, value)[0], owner.encode(), ttl=self._ttl, version=ABSENT)
+        for key in self._keys(name, value):
+            entry = self._store.get(key)
+            if entry is not None:
+                mine = bool(before) and entry.value == before.encode()
+                return mine and self._store.put(key, owner.encode(), ttl=self._ttl, version=entry.version)
+        return self._store.put(self._keys(name, value)[0], owner.encode(), ttl=self._ttl, version=ABSENT)
 
     def release(self, owner: str, cookies: Mapping[str, str]) -> None:
         """Give back what the failed login ``owner`` held."""

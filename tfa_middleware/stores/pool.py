@@ -38,19 +38,28 @@ class Pool(Generic[C]):
         self.start_afresh()
         _POOLS.add(self)
 
+    def in_child(self) -> None:
+        """In the child of a fork: forget everything; where a verb could not be waited for, refuse to serve."""
+        stuck = self._busy
+        self.start_afresh()
+        if stuck:
+            self._pid = 0
+
     def start_afresh(self) -> None:
-        """Forget everything, as the child of a fork must."""
+        """Begin without connections."""
         self._turn = threading.Condition(threading.Lock())
         self._idle: list[C] = []
         self._busy = 0
+        self._forking = False
         self._pid = os.getpid()
 
     @contextmanager
     def connection(self) -> Iterator[C]:
         """A connection for the length of the block. Raises whatever ``connect`` raises."""
         if self._pid != os.getpid():
-            raise StoreError("this process was forked past Python's fork hooks while the store was in use")
+            raise StoreError("this process was forked while the store was in use")
         with self._turn:
+            self._turn.wait_for(lambda: not self._forking)
             self._busy += 1
         try:
             yield from self._lent()
@@ -67,11 +76,14 @@ class Pool(Generic[C]):
     def before_fork(self) -> None:
         """Let the running verbs end, close every connection, and hold back new verbs until the fork is done."""
         self._turn.acquire()
+        self._forking = True
         self._turn.wait_for(lambda: not self._busy, timeout=_FORK_WAIT)
         self._close_idle()
 
     def after_fork(self) -> None:
         """In the parent: let the verbs go on."""
+        self._forking = False
+        self._turn.notify_all()
         self._turn.release()
 
     def _lent(self) -> Iterator[C]:
@@ -121,7 +133,7 @@ def _after_in_parent() -> None:
 
 def _after_in_child() -> None:
     while _held:
-        _held.pop().start_afresh()
+        _held.pop().in_child()
 
 
 os.register_at_fork(before=_before_fork, after_in_parent=_after_in_parent, after_in_child=_after_in_child)

@@ -1,0 +1,143 @@
+"""An account's factors under its realm's policy: who is challenged, who must enrol, what a change does."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import secrets
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from tfa_middleware.errors import RecordError
+from tfa_middleware.model import JSON, Account, Authenticator
+from tfa_middleware.settings import RealmSettings
+from tfa_middleware.stores.base import AccountStore
+from tfa_middleware.verifiers.base import Verifier
+
+#: What a login that was right about its password needs next.
+PASS, CHALLENGE, ENROL = "pass", "challenge", "enrol"
+
+
+@dataclass(frozen=True)
+class Change:
+    """What became of an account: before and after, either may be missing."""
+
+    before: Account | None
+    after: Account | None
+
+
+class Accounts:
+    """Accounts of one realm. Every method raises `RecordError` or `StoreError` rather than guess (K3 to K5)."""
+
+    def __init__(
+        self, records: AccountStore, realm: RealmSettings, verifiers: Mapping[str, Verifier], clock: Callable[[], float]
+    ) -> None:
+        self._records = records
+        self._realm = realm
+        self.verifiers = {kind: verifiers[kind] for kind in realm.verifiers}
+        self._clock = clock
+
+    def get(self, user: str) -> Account:
+        """The account of a canonical user name; one without factors where none is recorded."""
+        account = self._records.get(self._realm.name, user) or Account(self._realm.name, user)
+        known = tuple(one for one in account.authenticators if one.kind in self.verifiers)
+        if account.authenticators and not any(self.verifiers[one.kind].primary for one in known):
+            raise RecordError(f"no enrolled factor of this account is offered by realm {self._realm.name}")
+        return replace(account, authenticators=known)
+
+    def fingerprint(self, user: str) -> str:
+        """What the account's set-up is now; a pass lives no longer than the set-up that it was given under (A14)."""
+        account = self.get(user)
+        facts = [self._realm.policy, account.enabled, sorted([one.id, one.kind] for one in account.authenticators)]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
+
+    def next_step(self, user: str) -> str:
+        """`PASS`, `CHALLENGE` or `ENROL` for a login whose password was right."""
+        if self._realm.policy == "off":
+            return PASS
+        account = self.get(user)
+        if account.authenticators:
+            required = self._realm.policy == "required"
+            return CHALLENGE if account.enabled or required else PASS
+        return ENROL if self._realm.policy == "required" else PASS
+
+    def challenge_kinds(self, account: Account) -> tuple[str, ...]:
+        """The kinds a challenge may use, in the realm's order."""
+        return tuple(kind for kind in self.verifiers if account.of_kind(kind))
+
+    def primary_kinds(self) -> tuple[str, ...]:
+        """The kinds that can be enrolled on their own."""
+        return tuple(kind for kind, verifier in self.verifiers.items() if verifier.primary)
+
+    def new(self, kind: str, label: str, data: Mapping[str, JSON], origin: str) -> Authenticator:
+        """A new authenticator with an id of its own (E11)."""
+        return Authenticator(secrets.token_urlsafe(9), kind, label[:80], int(self._clock()), origin, data)
+
+    def add(self, user: str, new: Authenticator) -> Change:
+        """Enrol; a primary factor ticks "Enabled". A new set of recovery codes takes the place of the old one (E6)."""
+
+        def change(account: Account | None) -> Account:
+            current = account or Account(self._realm.name, user)
+            if not self.verifiers[new.kind].primary:
+                for old in current.of_kind(new.kind):
+                    current = current.without(old.id)
+            added = current.with_authenticator(new)
+            return replace(added, enabled=added.enabled or self.verifiers[new.kind].primary)
+
+        return self._change(user, change)
+
+    def replace(self, user: str, changed: Authenticator) -> Change:
+        """Put a changed authenticator in the place of the one with its id; nothing where that is gone."""
+
+        def change(account: Account | None) -> Account | None:
+            if account is None or all(one.id != changed.id for one in account.authenticators):
+                return account
+            return account.with_authenticator(changed)
+
+        return self._change(user, change)
+
+    def rename(self, user: str, authenticator_id: str, label: str) -> Change:
+        """Give an authenticator another label."""
+
+        def change(account: Account | None) -> Account | None:
+            found = [one for one in account.authenticators if one.id == authenticator_id] if account else []
+            return account.with_authenticator(replace(found[0], label=label)) if account and found else account
+
+        return self._change(user, change)
+
+    def remove(self, user: str, authenticator_id: str) -> Change:
+        """Take one authenticator out. Recovery codes alone are no factor: they go with the last one."""
+
+        def change(account: Account | None) -> Account | None:
+            return self._with_a_factor(account.without(authenticator_id)) if account else None
+
+        return self._change(user, change)
+
+    def remove_kind(self, user: str, kind: str | None) -> Change:
+        """Take out all of one kind, or everything; an operator's reset (E9, E10)."""
+
+        def change(account: Account | None) -> Account | None:
+            if account is None or kind is None:
+                return None
+            left = tuple(one for one in account.authenticators if one.kind != kind)
+            return self._with_a_factor(replace(account, authenticators=left))
+
+        return self._change(user, change)
+
+    def enable(self, user: str, enabled: bool) -> Change:
+        """Set the tick "Enabled"; factors stay enrolled."""
+        return self._change(user, lambda account: replace(account, enabled=enabled) if account else None)
+
+    def _with_a_factor(self, account: Account) -> Account | None:
+        primary = any(self.verifiers[one.kind].primary for one in account.authenticators if one.kind in self.verifiers)
+        return account if primary else None
+
+    def _change(self, user: str, change: Callable[[Account | None], Account | None]) -> Change:
+        before: list[Account | None] = []
+
+        def noted(account: Account | None) -> Account | None:
+            before[:] = [account]
+            return change(account)
+
+        after = self._records.update(self._realm.name, user, noted)
+        return Change(before[0] if before else None, after)

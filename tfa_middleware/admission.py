@@ -1,0 +1,133 @@
+"""What follows a right answer: a new session with a pass, and the application's held answer for the browser."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from tfa_middleware.challenges import LOGIN, Challenge
+from tfa_middleware.errors import Void
+from tfa_middleware.held import Held
+from tfa_middleware.hold import HeaderList
+from tfa_middleware.passes import Pass
+from tfa_middleware.realm import Realm
+from tfa_middleware.request import Request
+from tfa_middleware.services import Services
+from tfa_middleware.sessions import PASSED, Session, new_id
+
+#: A held page waits this long, in seconds, to be fetched once.
+SHOWN_WITHIN = 600
+
+
+@dataclass(frozen=True)
+class Admitted:
+    """The new session, the Set-Cookie headers that come with it (the application's as they were, then ours), and where
+    the browser goes on."""
+
+    session: Session
+    record: Pass
+    cookies: HeaderList
+    landing: str
+
+
+class Admission:
+    """Gives passes. A pass is never promoted from anything older: its session id is new (A8)."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+
+    def by_password(
+        self, realm: Realm, request: Request, user: str, jar: Mapping[str, str], owner: str
+    ) -> Admitted:
+        """A pass for an account of which the policy asks no factor."""
+        facts = {"origin": request.origin, "client": request.client, "owner": owner}
+        record = self._new(realm, user, ("pwd",), bindings=realm.tags.bind_all(jar), **facts)
+        return self._started(realm, record, [], "")
+
+    def by_factor(self, realm: Realm, challenge: Challenge, amr: str) -> Admitted:
+        """A pass for a challenge that was answered right and is consumed. Raises `Void` where its pass ended."""
+        facts = {"origin": challenge.origin, "client": challenge.client, "owner": challenge.owner}
+        fresh = self._new(realm, challenge.user, ("pwd", amr), proved=self._services.clock(), **facts)
+        if challenge.purpose != LOGIN:
+            return self._started(realm, self._in_place_of(realm, challenge, fresh), [], challenge.wanted)
+        record = replace(fresh, bindings=realm.tags.bind_all(challenge.jar))
+        set_cookies = challenge.held.set_cookies() if challenge.held else []
+        admitted = self._started(realm, record, set_cookies, _landing(realm, challenge))
+        if challenge.held and challenge.held.is_page and not challenge.held.redirects:
+            self._keep_page(realm, admitted.session.id, challenge.held)
+        return admitted
+
+    def _in_place_of(self, realm: Realm, challenge: Challenge, fresh: Pass) -> Pass:
+        """The pass of a step-up or a renewal: the old one's bindings; a step-up never lengthens its life (A13)."""
+        old = self._services.passes.get(realm.name, challenge.replaces)
+        if old is None or not self._services.passes.end(realm.name, old.id):
+            raise Void("the pass ended meanwhile")
+        live = old.expires() > fresh.created
+        return replace(
+            fresh,
+            bindings=old.bindings,
+            owner=old.owner,
+            until=old.until if live else fresh.until,
+            created=old.created if live else fresh.created,
+        )
+
+    def after_change(self, realm: Realm, record: Pass, *, proved: bool) -> Admitted:
+        """The same pass under the account's new set-up, with a new id; every other pass of the account ends (A14)."""
+        passes, now = self._services.passes, self._services.clock()
+        passes.end_all(realm.name, record.user)
+        fingerprint = realm.accounts.fingerprint(record.user)
+        proof = now if proved else record.proved
+        changed = replace(record, id=new_id(), seen=now, fingerprint=fingerprint, proved=proof)
+        return self._started(realm, changed, [], "")
+
+    def _new(self, realm: Realm, user: str, amr: tuple[str, ...], **facts: object) -> Pass:
+        now = self._services.clock()
+        base = Pass(
+            realm=realm.name,
+            id=new_id(),
+            user=user,
+            created=now,
+            seen=now,
+            until=now + realm.lifetime,
+            idle=realm.idle,
+            amr=amr,
+            proved=0,
+            fingerprint=realm.accounts.fingerprint(user),
+        )
+        return replace(base, **facts)  # type: ignore[arg-type]
+
+    def _started(self, realm: Realm, record: Pass, set_cookies: HeaderList, landing: str) -> Admitted:
+        self._services.passes.start(record, realm.settings.sessions)
+        amr = " ".join(record.amr)
+        self._services.audit.emit("session_started", realm=realm.name, user=record.user, origin=record.origin, amr=amr)
+        session = Session(PASSED, record.id, int(record.created))
+        return Admitted(session, record, [*set_cookies, realm.cookie.header(session)], landing)
+
+    # -- a page that was the answer to the login
+
+    def _keep_page(self, realm: Realm, session_id: str, held: Held) -> None:
+        sealed = self._services.sealer.seal(json.dumps(held.dumped()).encode(), f"page {realm.name} {session_id}")
+        self._services.store.put(f"page:{realm.name}:{session_id}", sealed.encode("ascii"), ttl=SHOWN_WITHIN)
+
+    def take_page(self, realm: Realm, session_id: str, path: str) -> Held | None:
+        """The held page of a pass: once, at the address it was the answer of."""
+        key = f"page:{realm.name}:{session_id}"
+        entry = self._services.store.get(key)
+        if entry is None:
+            return None
+        text = self._services.sealer.open(entry.value.decode("ascii"), f"page {realm.name} {session_id}")
+        held = Held.loaded(json.loads(text))
+        if held.path != path or not self._services.store.delete(key, version=entry.version):
+            return None
+        return held
+
+
+def _landing(realm: Realm, challenge: Challenge) -> str:
+    """Where the browser goes: the address wanted before the login, else where the held answer sends or shows it."""
+    held = challenge.held
+    if held is not None and held.redirects:
+        return challenge.wanted or held.target(realm.settings.redirect_hosts) or realm.settings.paths[0]
+    if held is not None and held.is_page:
+        return held.path
+    return challenge.wanted or realm.settings.home or realm.settings.paths[0]

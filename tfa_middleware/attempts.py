@@ -1,0 +1,190 @@
+"""A login on its way to the application and back: what the browser had ends first, the answer is held and judged."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from tfa_middleware import cookies
+from tfa_middleware.accounts import ENROL, PASS
+from tfa_middleware.admission import Admission
+from tfa_middleware.challenges import LOGIN, Challenge
+from tfa_middleware.held import Held
+from tfa_middleware.hold import Answer, App, HeaderList, StartResponse
+from tfa_middleware.login import FAILED, GOOD, UNDECIDED, Outcome, resolved
+from tfa_middleware.outside import Outside, private, without_ours
+from tfa_middleware.passes import Pass
+from tfa_middleware.proving import Proving
+from tfa_middleware.realm import Realm
+from tfa_middleware.replies import Replies, answered
+from tfa_middleware.request import Request
+from tfa_middleware.services import Services
+from tfa_middleware.sessions import PENDING, Session, new_id
+from tfa_middleware.whoami import ask
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One login under way. ``jar`` are the application's cookies that go with it; ``name`` the user field, canonical;
+    ``visitor`` is None where the browser came with a pass, whose cookies never become a visitor's; ``owner`` is the
+    login that held the cookies before, later this one."""
+
+    request: Request
+    realm: Realm
+    name: str
+    jar: Mapping[str, str]
+    wanted: str = ""
+    visitor: Session | None = None
+    owner: str = ""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What became of it: the verdict, the canonical name, the answer, and the cookies after it."""
+
+    verdict: str
+    user: str
+    held: Held
+    jar: Mapping[str, str]
+
+
+class Attempts:
+    """Forwards logins, each exactly once, and decides what the browser gets."""
+
+    def __init__(self, app: App, services: Services, replies: Replies, outside: Outside, proving: Proving) -> None:
+        self._app = app
+        self._services = services
+        self._replies = replies
+        self._outside = outside
+        self._proving = proving
+        self._admission = Admission(services)
+
+    def serve(self, attempt: Attempt, start_response: StartResponse) -> Iterable[bytes]:
+        """Forward a login and answer. Its cookies are quarantined before, and stay so unless it failed (law 2)."""
+        realm, request = attempt.realm, attempt.request
+        owner = new_id()
+        attempt = replace(attempt, owner=owner, jar=realm.quarantine.acquire(owner, attempt.jar, attempt.owner))
+        answer = Answer(self._app, request.forwarded(cookies.header(attempt.jar)))
+        body = answer.read(self._services.settings.tfa.hold_limit)
+        if body is None:
+            return self._undecided(attempt, "the answer is larger than hold_limit", start_response)
+        return self.settle(attempt, Held(answer.status, tuple(answer.headers), body, request.url), start_response)
+
+    def instead_of(self, record: Pass, attempt: Attempt, start_response: StartResponse) -> Iterable[bytes]:
+        """A login in a browser that has a pass: the pass ends, for every worker, before the login is forwarded (A7)."""
+        self._services.passes.suspend(record)
+        self._emit(attempt, "pass_revoked", user=record.user, reason="a new login")
+        return self.serve(attempt, start_response)
+
+    def settle(self, attempt: Attempt, held: Held, start_response: StartResponse) -> Iterable[bytes]:
+        """Judge an answer and release it, hold it, or admit that nobody can tell."""
+        judged = self._judge(attempt, held)
+        if judged.verdict == FAILED:
+            return self._release_failed(attempt, judged, start_response)
+        if judged.verdict == UNDECIDED:
+            return self._undecided(attempt, "no account name: set username or whoami", start_response)
+        return self._go_on(attempt, judged, start_response)
+
+    def hold_as(self, attempt: Attempt, held: Held, start_response: StartResponse) -> Iterable[bytes]:
+        """Treat an answer as a good login of ``attempt.name`` with the cookies ``attempt.jar``."""
+        return self._go_on(attempt, Judged(GOOD, attempt.name, held, attempt.jar), start_response)
+
+    def _go_on(self, attempt: Attempt, judged: Judged, start_response: StartResponse) -> Iterable[bytes]:
+        step = attempt.realm.accounts.next_step(judged.user)
+        if step == PASS:
+            return self._release_good(attempt, judged, start_response)
+        return self._hold(attempt, judged, step == ENROL, start_response)
+
+    # -- judging
+
+    def _judge(self, attempt: Attempt, held: Held) -> Judged:
+        """By shape, then by asking the application itself; whoami can only say yes and name, a miss changes nothing."""
+        realm, now = attempt.realm, self._services.clock()
+        held = replace(held, headers=tuple(without_ours(self._services, list(held.headers))))
+        jar = cookies.overlay(attempt.jar, cookies.all_set(held.headers, now))
+        verdict = realm.rule.judge(_outcome(held, now))
+        user = attempt.name
+        if realm.rule.asks and verdict != FAILED:
+            named, more = ask(self._app, attempt.request, realm, jar, self._services.settings.tfa.hold_limit)
+            held = replace(held, headers=(*held.headers, *more))
+            jar = cookies.overlay(jar, cookies.all_set(more, now))
+            verdict, user = (GOOD, named) if named else (verdict, user)
+        if verdict == UNDECIDED:
+            verdict = FAILED
+        return Judged(UNDECIDED if verdict == GOOD and not user else verdict, user, held, jar)
+
+    # -- what the browser gets
+
+    def _release_failed(self, attempt: Attempt, judged: Judged, start_response: StartResponse) -> Iterable[bytes]:
+        self._emit(attempt, "login_failed")
+        headers = private(list(judged.held.headers))
+        if attempt.visitor is None:
+            # The cookies may still belong to the pass that ended: this browser starts afresh.
+            headers = [*cookies.without_set_cookie(headers), attempt.realm.cookie.removal()]
+        else:
+            attempt.realm.quarantine.release(attempt.owner, attempt.jar)
+            headers = self._outside.bound(attempt.realm, attempt.visitor, headers)
+        return _respond(start_response, judged.held.status, headers, judged.held.body)
+
+    def _release_good(self, attempt: Attempt, judged: Judged, start_response: StartResponse) -> Iterable[bytes]:
+        """The policy asks nothing of this account: a pass whose amr is the password alone."""
+        admitted = self._admission.by_password(attempt.realm, attempt.request, judged.user, judged.jar, attempt.owner)
+        held = judged.held
+        headers = [*private(list(held.headers)), *admitted.cookies]
+        if held.redirects and attempt.wanted:
+            headers = [(name, value) for name, value in headers if name.lower() != "location"]
+            headers.append(("Location", attempt.wanted))
+        return _respond(start_response, held.status, headers, held.body)
+
+    def _hold(
+        self, attempt: Attempt, judged: Judged, enrols: bool, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Keep the whole answer; the browser gets a pending session, and nothing of the application's (A9)."""
+        request, realm, now = attempt.request, attempt.realm, self._services.clock()
+        challenge = Challenge(
+            realm=realm.name,
+            id=new_id(),
+            user=judged.user,
+            purpose=LOGIN,
+            created=now,
+            deadline=now + self._services.settings.tfa.challenge_time,
+            held=judged.held,
+            jar=judged.jar,
+            wanted=attempt.wanted,
+            origin=request.origin,
+            client=request.client,
+            owner=attempt.owner,
+            enrols=enrols,
+        )
+        self._services.challenges.open(challenge)
+        self._emit(attempt, "login_held", user=judged.user)
+        if not enrols:
+            self._proving.begin_preferred(realm, challenge, request)
+        cookie = realm.cookie.header(Session(PENDING, challenge.id, int(now)))
+        return answered(self._replies.to_challenge(request, realm, [cookie]), request, start_response)
+
+    def _undecided(self, attempt: Attempt, reason: str, start_response: StartResponse) -> Iterable[bytes]:
+        self._emit(attempt, "login_undecided", warning=True, reason=reason, path=attempt.request.address.path)
+        return answered(self._replies.undecided(attempt.request, attempt.realm), attempt.request, start_response)
+
+    def _emit(self, attempt: Attempt, event: str, *, user: str = "", warning: bool = False, **facts: str) -> None:
+        self._services.audit.emit(
+            event,
+            realm=attempt.realm.name,
+            user=user or attempt.name,
+            origin=attempt.request.origin,
+            warning=warning,
+            **facts,
+        )
+
+
+def _outcome(held: Held, now: float) -> Outcome:
+    headers = {name.lower(): value for name, value in held.headers}
+    return Outcome(
+        int(held.status[:3]), held.headers, held.body, cookies.all_set(held.headers, now), resolved(headers, held.url)
+    )
+
+
+def _respond(start_response: StartResponse, status: str, headers: HeaderList, body: bytes) -> list[bytes]:
+    start_response(status, headers)
+    return [body] if body else []

@@ -1,0 +1,258 @@
+"""The pages that enrol a second factor: choose a kind, prove it, see the recovery codes once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import webob
+
+from tfa_middleware.admission import Admission, Admitted
+from tfa_middleware.challenge_view import FATES, ChallengeView
+from tfa_middleware.challenges import Challenge
+from tfa_middleware.enrolling import Enrolling
+from tfa_middleware.errors import Locked, Rejected, Void
+from tfa_middleware.i18n import N_, catalogue
+from tfa_middleware.model import Account
+from tfa_middleware.page import Page
+from tfa_middleware.proving import Proving
+from tfa_middleware.replies import Replies
+from tfa_middleware.services import Services
+from tfa_middleware.stepup import is_fresh
+from tfa_middleware.verifiers.base import Enrolled
+
+WRONG = N_("This is not right. Please try again.")
+WRONG_INVITE = N_("This invitation code is not right.")
+HINTS = {
+    "totp": N_("An app on your phone shows a new code every 30 seconds."),
+    "email": N_("We mail you a code each time. Better than a password alone, weaker than an app."),
+    "recovery": N_("Codes on paper, each good for one sign-in."),
+}
+RECOVERY = "recovery"
+
+
+@dataclass(frozen=True)
+class Who:
+    """For whom a factor is enrolled: by a pass, or by a login that must enrol before anything opens (``challenge``)."""
+
+    user: str
+    account: Account
+    challenge: Challenge | None
+
+
+class EnrolView:
+    """Enrolment by somebody who has a pass, or by a login whose policy requires a factor that is not there yet."""
+
+    def __init__(self, services: Services, replies: Replies, proving: Proving, challenge: ChallengeView) -> None:
+        self._services = services
+        self._replies = replies
+        self._proving = proving
+        self._challenge_view = challenge
+        self._enrolling = Enrolling(services, proving)
+        self._admission = Admission(services)
+
+    # -- choosing a kind
+
+    def choose(self, page: Page) -> webob.Response:
+        """GET enrol: the kinds to choose from."""
+        who = self._who(page)
+        return self._barred(page, who) or self._choose(page, self._sure(who))
+
+    def start(self, page: Page) -> webob.Response:
+        """POST enrol: begin a kind."""
+        who = self._who(page)
+        barred = self._barred(page, who)
+        if barred is not None:
+            return barred
+        sure = self._sure(who)
+        try:
+            if not self._invited(page, sure):
+                return self._choose(page, sure, error=WRONG_INVITE, status=403)
+            enrolment = self._enrolling.begin(
+                page.realm, page.session_id, sure.user, page.form.get("kind", ""), page.request
+            )
+        except Locked as error:
+            return self._replies.locked(page.request, page.realm, error)
+        except Rejected:
+            return self._choose(page, sure, status=403)
+        return self._services.pages.see_other(self._url(page, enrolment.kind))
+
+    def _who(self, page: Page) -> Who | None:
+        realm = page.realm
+        if page.passed and page.standing.record is not None:
+            user = page.standing.record.user
+            return Who(user, realm.accounts.get(user), None)
+        found = self._services.challenges.fetch(realm.name, page.session_id) if page.waits else None
+        return Who(found[0].user, realm.accounts.get(found[0].user), found[0]) if found else None
+
+    def _barred(self, page: Page, who: Who | None) -> webob.Response | None:
+        """Who may not enrol here: nobody known (403), a login that has a factor to prove first (E2), a proof that is
+        not fresh (A16), a realm without second factors."""
+        if who is None:
+            return self._replies.start_again(page.request, page.realm)
+        if who.challenge is not None and (not who.challenge.enrols or who.account.authenticators):
+            return self._services.pages.refusal(403, "second_factor_required")
+        if page.realm.settings.policy == "off":
+            return self._services.pages.refusal(403, "policy_off")
+        if who.challenge is None and not is_fresh(page.realm, page.standing.record, who.account, self._services.clock()):
+            return self._challenge_view.step_up(page, self._replies.base(page.request, page.realm))
+        return None
+
+    @staticmethod
+    def _sure(who: Who | None) -> Who:
+        if who is None:
+            raise Void("nobody enrols")
+        return who
+
+    def _needs_invite(self, page: Page, who: Who) -> bool:
+        return page.realm.settings.enrolment == "invite" and not who.account.authenticators
+
+    def _invited(self, page: Page, who: Who) -> bool:
+        """Whether the first enrolment is allowed: an operator's code opens it for this session (E1)."""
+        key = f"invited:{page.realm.name}:{page.session_id}"
+        if not self._needs_invite(page, who) or self._services.store.get(key):
+            return True
+        self._services.limiter.reserve(page.realm.name, who.user, "invite")
+        if not self._services.invites.use(page.realm.name, who.user, page.form.get("invite", "")):
+            return False
+        self._services.limiter.succeeded(page.realm.name, who.user, "invite")
+        self._services.store.put(key, b"1", ttl=600)
+        self._services.audit.emit("invite_used", realm=page.realm.name, user=who.user, origin=page.request.origin)
+        return True
+
+    def _choose(self, page: Page, who: Who, error: str = "", status: int = 200) -> webob.Response:
+        realm = page.realm
+        _ = catalogue(page.request.language(self._services.settings.tfa.language)).gettext
+        kinds = [
+            {"kind": kind, "title": _(realm.accounts.verifiers[kind].title), "hint": _(HINTS[kind]) if kind in HINTS else ""}
+            for kind in realm.accounts.primary_kinds()
+        ]
+        invite = self._needs_invite(page, who) and not self._services.store.get(
+            f"invited:{realm.name}:{page.session_id}"
+        )
+        return self._replies.page(
+            page.request, realm, "choose.html", status=status, csrf=page.csrf, user=who.user, kinds=kinds,
+            required=who.challenge is not None, invite=invite, error=_(error) if error else "",
+            next="" if who.challenge else self._replies.base(page.request, realm),
+        )  # fmt: skip
+
+    # -- proving it
+
+    def show(self, page: Page) -> webob.Response:
+        """GET enrol/KIND: the step that is asked now."""
+        who = self._who(page)
+        barred = self._barred(page, who)
+        if barred is not None:
+            return barred
+        enrolment = self._enrolling.fetch(page.realm, page.session_id, page.parts[1])
+        if enrolment is None:
+            return self._services.pages.see_other(self._replies.base(page.request, page.realm) + "enrol")
+        return self._page(page, self._sure(who), enrolment)
+
+    def act(self, page: Page) -> webob.Response:
+        """POST enrol/KIND: confirm, resend or cancel."""
+        who = self._who(page)
+        barred = self._barred(page, who)
+        if barred is not None:
+            return barred
+        enrolment = self._enrolling.fetch(page.realm, page.session_id, page.parts[1])
+        back = self._services.pages.see_other(self._replies.base(page.request, page.realm) + "enrol")
+        if enrolment is None:
+            return back
+        if page.action == "cancel":
+            self._enrolling.drop(enrolment)
+            return back
+        if page.action == "resend":
+            return self._sent(page, self._sure(who), enrolment)
+        return self._confirm(page, self._sure(who), enrolment, back)
+
+    def _confirm(self, page: Page, who: Who, enrolment: Challenge, back: webob.Response) -> webob.Response:
+        try:
+            done = self._enrolling.answer(page.realm, enrolment, page.form, page.request)
+            if isinstance(done, Enrolled):
+                return self._enrolled(page, who, enrolment, done)
+            return self._sent(page, who, done)
+        except Void:
+            return back
+        except Rejected as error:
+            if error.clock_offset is not None:
+                self._services.audit.emit(
+                    "clock_suspect", realm=page.realm.name, user=who.user, warning=True, seconds=error.clock_offset
+                )
+            return self._page(page, who, enrolment, error=WRONG, clock=error.clock_offset is not None, status=403)
+
+    def _sent(self, page: Page, who: Who, enrolment: Challenge) -> webob.Response:
+        fate = self._proving.mailing.send(page.realm, enrolment, page.request)
+        error, notice = FATES.get(fate, ("", ""))
+        fresh = self._enrolling.fetch(page.realm, page.session_id, enrolment.kind) or enrolment
+        return self._page(page, who, fresh, error=error, notice=notice)
+
+    def _page(
+        self,
+        page: Page,
+        who: Who,
+        enrolment: Challenge,
+        *,
+        error: str = "",
+        notice: str = "",
+        clock: bool = False,
+        status: int = 200,
+    ) -> webob.Response:
+        _ = catalogue(page.request.language(self._services.settings.tfa.language)).gettext
+        verifier = page.realm.accounts.verifiers[enrolment.kind]
+        wait = enrolment.mailed + self._services.settings.limits.resend_wait - self._services.clock()
+        return self._replies.page(
+            page.request, page.realm, "enrol.html", status=status, csrf=page.csrf, user=who.user, kind=enrolment.kind,
+            title=_(verifier.title), prompt=self._proving.prompt(page.realm, enrolment, page.request),
+            error=_(error) if error else "", notice=_(notice) if notice else "", clock_hint=clock,
+            can_resend=enrolment.mail is not None, sent=bool(enrolment.mailed),
+            resend_in=max(0, int(wait)) if enrolment.mailed else 0,
+        )  # fmt: skip
+
+    # -- saved
+
+    def _enrolled(self, page: Page, who: Who, enrolment: Challenge, enrolled: Enrolled) -> webob.Response:
+        """Save it; a waiting login is thereby proven, a pass goes on under the new set-up. Recovery codes come with the
+        first factor."""
+        self._enrolling.save(page.realm, enrolment, enrolled)
+        codes = enrolled.show or self._recovery_codes(page, who)
+        admitted = self._admitted(page, who, page.realm.accounts.verifiers[enrolment.kind].amr)
+        landing = admitted.landing or self._replies.base(page.request, page.realm)
+        if codes:
+            return self.codes(page, who.user, codes, landing, admitted)
+        if who.challenge is not None:
+            return self._challenge_view.released(page.request, who.challenge, admitted)
+        return self._services.pages.see_other(landing, admitted.cookies)
+
+    def _admitted(self, page: Page, who: Who, amr: str) -> Admitted:
+        if who.challenge is None:
+            assert page.standing.record is not None
+            return self._admission.after_change(page.realm, page.standing.record, proved=True)
+        if not self._services.challenges.consume(who.challenge):
+            raise Void("the login is over")
+        return self._admission.by_factor(page.realm, who.challenge, amr)
+
+    def _recovery_codes(self, page: Page, who: Who) -> tuple[str, ...]:
+        account = page.realm.accounts.get(who.user)
+        if RECOVERY not in page.realm.accounts.verifiers or account.of_kind(RECOVERY):
+            return ()
+        return self.make_codes(page, who.user)
+
+    def make_codes(self, page: Page, user: str) -> tuple[str, ...]:
+        """A new set of recovery codes in the place of the old one; it needs no proof of its own."""
+        enrolment = self._enrolling.begin(page.realm, page.session_id, user, RECOVERY, page.request)
+        made = self._enrolling.answer(page.realm, enrolment, {}, page.request)
+        if not isinstance(made, Enrolled):
+            raise Rejected("recovery codes ask nothing")
+        self._enrolling.save(page.realm, enrolment, made)
+        return made.show
+
+    def codes(
+        self, page: Page, user: str, codes: tuple[str, ...], landing: str, admitted: Admitted
+    ) -> webob.Response:
+        """The codes, shown this once."""
+        return self._replies.page(
+            page.request, page.realm, "codes.html", user=user, codes=list(codes), next=landing, headers=admitted.cookies
+        )
+
+    def _url(self, page: Page, kind: str) -> str:
+        return f"{self._replies.base(page.request, page.realm)}enrol/{kind}"

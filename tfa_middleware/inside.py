@@ -1,0 +1,218 @@
+"""Traffic with a pass: forwarded with its cookies, re-bound when the application changes them, ended when it logs out.
+
+Three ways through, from the quickest to the most careful: headers edited on their way; one look ahead, for a page that
+gets the link or an answer that may be a login by a door nobody listed; and a form with a password in it.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+
+from tfa_middleware import cookies, link
+from tfa_middleware.attempts import Attempt, Attempts
+from tfa_middleware.errors import PassEnded
+from tfa_middleware.forms import Fields
+from tfa_middleware.held import Held
+from tfa_middleware.hold import Answer, App, Edit, HeaderList, StartResponse, Streamed, edited
+from tfa_middleware.i18n import N_, catalogue
+from tfa_middleware.outside import private, without_ours
+from tfa_middleware.passes import POLL, Pass
+from tfa_middleware.realm import Realm
+from tfa_middleware.replies import Replies
+from tfa_middleware.request import Request
+from tfa_middleware.services import Services
+from tfa_middleware.whoami import ask
+
+#: Cookies that a session lives in, where the realm does not name them: their deletion is a logout (A14).
+SESSION_LIKE = re.compile(r"(?i)(?!.*(?:csrf|xsrf)).*(?:sess|sid|auth|ident|login|token|remember|trac)")
+LINK_TEXT = N_("Two-Factor Authentication")
+
+
+class Inside:
+    """Forwards the requests of passes. ``record`` is the live pass, ``cookie`` the Cookie header it vouches for."""
+
+    def __init__(self, app: App, services: Services, replies: Replies, attempts: Attempts) -> None:
+        self._app = app
+        self._services = services
+        self._replies = replies
+        self._attempts = attempts
+
+    def serve(
+        self, request: Request, realm: Realm, record: Pass, cookie: str, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Forward with the cookies of the pass."""
+        environ = request.forwarded(cookie)
+        careful = realm.rule.asks and (not request.safe or bool(environ.get("QUERY_STRING")))
+        shown = realm.settings.link and realm.settings.policy != "off" and link.wanted(environ)
+        if careful or shown:
+            return self._with_a_look(request, realm, record, cookie, careful, start_response)
+        return self._app(environ, edited(start_response, self._editor(realm, record)))
+
+    def _editor(self, realm: Realm, record: Pass) -> Edit:
+        began = time.monotonic()
+
+        def edit(status: str, headers: HeaderList) -> HeaderList:
+            self._check_alive(record, began)
+            return self.settled(realm, record, headers)
+
+        return edit
+
+    def _check_alive(self, record: Pass, began: float) -> None:
+        """A slow answer is not given out where its pass ended while the application worked on it."""
+        if time.monotonic() - began > POLL and self._services.passes.get(record.realm, record.id) is None:
+            raise PassEnded("the pass ended while the application worked on the request")
+
+    def settled(self, realm: Realm, record: Pass, headers: HeaderList) -> HeaderList:
+        """An answer's headers for the browser; what it sets is bound, and the deletion of the session is a logout."""
+        headers = private(without_ours(self._services, headers))
+        changes = self._news(realm, record, headers)
+        if not changes:
+            return headers
+        if self._logs_out(realm, record, changes):
+            self.end(record, "the application logged out")
+            return [*headers, realm.cookie.removal()]
+        changed = self._services.passes.change(
+            record, lambda one: replace(one, bindings=realm.tags.bind(one.bindings, changes))
+        )
+        return headers if changed else cookies.without_set_cookie(headers)
+
+    def _news(self, realm: Realm, record: Pass, headers: HeaderList) -> dict[str, cookies.SetCookie]:
+        """What an answer sets anew or deletes; a cookie set to the value it has is no news."""
+        changes = cookies.all_set(headers, self._services.clock())
+        return {
+            name: one
+            for name, one in changes.items()
+            if one.deletes or not realm.tags.bound({name: record.bindings.get(name, ())[:1]}, name, one.value)
+        }
+
+    def _logs_out(self, realm: Realm, record: Pass, changes: Mapping[str, cookies.SetCookie]) -> bool:
+        pattern = realm.settings.session_cookies or SESSION_LIKE
+        gone = (name for name, one in changes.items() if one.deletes and any(record.bindings.get(name, ())))
+        return any(pattern.match(name) for name in gone)
+
+    def end(self, record: Pass, reason: str) -> None:
+        """End a pass for all workers."""
+        if self._services.passes.end(record.realm, record.id):
+            self._services.audit.emit("session_ended", realm=record.realm, user=record.user, reason=reason)
+
+    def logout(
+        self, request: Request, realm: Realm, record: Pass, cookie: str, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """The application's own logout: it hears of it with the cookies of the pass, which ends whatever it answers."""
+        self.end(record, "the application's logout")
+
+        def edit(status: str, headers: HeaderList) -> HeaderList:
+            return [*private(without_ours(self._services, headers)), realm.cookie.removal()]
+
+        return self._app(request.forwarded(cookie), edited(start_response, edit))
+
+    # -- one look ahead
+
+    def _with_a_look(
+        self,
+        request: Request,
+        realm: Realm,
+        record: Pass,
+        cookie: str,
+        careful: bool,
+        start_response: StartResponse,
+    ) -> Iterable[bytes]:
+        began = time.monotonic()
+        answer = Answer(self._app, request.forwarded(cookie))
+        try:
+            self._check_alive(record, began)
+            if careful and self._rebinds(realm, record, answer.headers):
+                return self._asked_again(request, realm, record, cookie, answer, start_response)
+            headers = self.settled(realm, record, answer.headers)
+            headers, body = self._linked(request, realm, answer, headers)
+        except BaseException:
+            answer.close()
+            raise
+        start_response(answer.status, headers)
+        return Streamed(answer, body)
+
+    def _rebinds(self, realm: Realm, record: Pass, headers: HeaderList) -> bool:
+        """Whether an answer changes the value of a cookie that the pass is bound to (i: the second-account pivot)."""
+        return any(not one.deletes and record.bindings.get(name) for name, one in self._news(realm, record, headers).items())
+
+    def _linked(
+        self, request: Request, realm: Realm, answer: Answer, headers: HeaderList
+    ) -> tuple[HeaderList, Iterable[bytes]]:
+        settings = realm.settings
+        if not (settings.link and settings.policy != "off" and link.wanted(request.environ)):
+            return headers, answer
+        root = f"{request.mount}{self._services.settings.tfa.prefix}"
+        text = catalogue(request.language(self._services.settings.tfa.language)).gettext(LINK_TEXT)
+        markup = link.markup(f"{root}{realm.name}/", text, f"{root}static/link.css")
+        return link.inject(answer.status, headers, answer, link.Link(markup, settings.link_after))
+
+    def _asked_again(
+        self, request: Request, realm: Realm, record: Pass, cookie: str, answer: Answer, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """The application changed the session under a pass, or may have: it says whose it is now.
+
+        The same account goes on. Another one is held as a new login. Nobody's session is no session.
+        """
+        held = self._read(request, answer)
+        jar = cookies.overlay(dict(cookies.parse(cookie)), cookies.all_set(held.headers, self._services.clock()))
+        now, more = ask(self._app, request, realm, jar, self._services.settings.tfa.hold_limit)
+        held = replace(held, headers=(*held.headers, *more))
+        if now == record.user:
+            self._services.passes.resume(record)
+            start_response(held.status, self.settled(realm, record, list(held.headers)))
+            return [held.body]
+        self.end(record, "the application's session is not the account's any more")
+        if not now:
+            start_response(held.status, [*cookies.without_set_cookie(held.headers), realm.cookie.removal()])
+            return [held.body]
+        return self._pivoted(Attempt(request, realm, now, jar), held, record, start_response)
+
+    def _pivoted(
+        self, attempt: Attempt, held: Held, record: Pass, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        facts = {"realm": record.realm, "user": record.user, "origin": attempt.request.origin}
+        self._services.audit.emit("pivot_refused", **facts, warning=True, now=attempt.name)
+        return self._attempts.hold_as(attempt, held, start_response)
+
+    def _read(self, request: Request, answer: Answer) -> Held:
+        body = answer.read(self._services.settings.tfa.hold_limit)
+        if body is None:
+            raise PassEnded("an answer that changes the session is larger than hold_limit")
+        return Held(answer.status, tuple(answer.headers), body, request.url)
+
+    # -- a form with a password in it
+
+    def form(
+        self,
+        request: Request,
+        realm: Realm,
+        record: Pass,
+        cookie: str,
+        fields: Fields,
+        start_response: StartResponse,
+    ) -> Iterable[bytes]:
+        """A password posted where no login is listed: one adds a user or changes a password, or uses a hidden door.
+
+        With whoami the application tells, before and after, while the pass is suspended. Without, a name other than
+        the account's makes it a login.
+        """
+        name, jar = realm.rule.posted_name(fields), dict(cookies.parse(cookie))
+        if realm.rule.asks:
+            self._services.passes.suspend(record)
+            answer = Answer(self._app, request.forwarded(cookie))
+            return self._asked_again(request, realm, record, cookie, answer, start_response)
+        if name and name != record.user:
+            attempt = Attempt(request, realm, name, jar, owner=record.owner)
+            return self._attempts.instead_of(record, attempt, start_response)
+        answer = Answer(self._app, request.forwarded(cookie))
+        if not self._rebinds(realm, record, answer.headers):
+            start_response(answer.status, self.settled(realm, record, answer.headers))
+            return Streamed(answer)
+        held = self._read(request, answer)
+        self.end(record, "a form with a password changed the session")
+        jar = cookies.overlay(jar, cookies.all_set(held.headers, self._services.clock()))
+        return self._pivoted(Attempt(request, realm, record.user, jar), held, record, start_response)
+

@@ -1,0 +1,169 @@
+"""The login that the application already has: which request is an attempt, whose, and whether its answer says yes."""
+
+from __future__ import annotations
+
+import html
+import json
+import re
+import unicodedata
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from tfa_middleware import cookies
+from tfa_middleware.errors import BadRequest
+from tfa_middleware.forms import Fields
+from tfa_middleware.paths import Globs
+from tfa_middleware.settings import RealmSettings
+
+GOOD, FAILED, UNDECIDED = "good", "failed", "undecided"
+_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+MAX_NAME = 256
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """An answer to an attempt, read to its end. ``location`` is resolved against the login's address."""
+
+    status: int
+    headers: tuple[tuple[str, str], ...]
+    body: bytes
+    changes: Mapping[str, cookies.SetCookie]
+    location: str
+
+
+class LoginRule:
+    """How one realm's login is recognised and judged. Compiled once, at start."""
+
+    def __init__(self, realm: RealmSettings) -> None:
+        self._realm = realm
+        self.doors = Globs(realm.login)
+        self._success = [_rule(text, self.doors) for text in realm.success if text != "whoami"]
+        self._failure = [_rule(text, self.doors) for text in realm.failure]
+
+    def is_attempt(self, fields: Fields, *, on_door: bool) -> bool:
+        """Whether the request carries the password field with a value. Raises `BadRequest` where it is ambiguous.
+
+        In the query a password counts on login paths, and beside the user field.
+        """
+        realm = self._realm
+        in_body = [value for value in fields.values(realm.password, query=False) if value]
+        in_query = [value for value in fields.values(realm.password, body=False) if value]
+        by_query = bool(in_query) and on_door and bool(fields.values(realm.username))
+        if not in_body and not by_query:
+            return False
+        for name in (realm.username, realm.password):
+            if len(fields.values(name)) > 1:
+                raise BadRequest("a field of the login comes twice")
+        return True
+
+    def posted_name(self, fields: Fields) -> str:
+        """The canonical name in the user field, or empty. Raises `BadRequest` on a name with hidden characters."""
+        values = fields.values(self._realm.username)
+        return self.canonical(values[0]) if values else ""
+
+    def canonical(self, name: str) -> str:
+        """All spellings of a user as one: NFKC, outer blanks off, case folded unless the realm is exact (case 62).
+
+        Raises `BadRequest` on control or zero-width characters, or an absurd length.
+        """
+        text = unicodedata.normalize("NFKC", name).strip()
+        if self._realm.canonical == "casefold":
+            text = unicodedata.normalize("NFKC", text.casefold())
+        if len(text) > MAX_NAME or any(unicodedata.category(character) in _INVISIBLE for character in text):
+            raise BadRequest("the user name has characters that do not show")
+        return " ".join(text.split())
+
+    def judge(self, outcome: Outcome) -> str:
+        """By the shape of the answer: failure rules win; where no rule speaks it failed, unless whoami shall tell."""
+        if any(rule(outcome) for rule in self._failure):
+            return FAILED
+        if any(rule(outcome) for rule in self._success):
+            return GOOD
+        return UNDECIDED if "whoami" in self._realm.success else FAILED
+
+    @property
+    def asks(self) -> bool:
+        """Whether the realm has a `whoami`."""
+        return bool(self._realm.whoami)
+
+    def named(self, status: int, body: bytes) -> str:
+        """The canonical name on the whoami page, or empty where it names nobody."""
+        if status != 200:
+            return ""
+        try:
+            found = self._by_pointer(body) if self._realm.whoami_pointer else self._by_pattern(body)
+            return self.canonical(found)
+        except BadRequest:
+            return ""
+
+    def _by_pattern(self, body: bytes) -> str:
+        found = self._realm.whoami_pattern.search(body.decode("utf-8", "replace"))
+        return html.unescape(found[1] or "") if found else ""
+
+    def _by_pointer(self, body: bytes) -> str:
+        found = _pointed(body, self._realm.whoami_pointer)
+        return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
+
+
+Rule = Callable[[Outcome], bool]
+
+
+def _rule(text: str, doors: Globs) -> Rule:
+    """One success or failure rule of the INI as a function of an answer."""
+    kind, _, argument = text.partition(":")
+    if kind == "redirect":
+        return _redirect_rule(argument, doors)
+    if kind == "cookie":
+        pattern = re.compile(argument)
+        return lambda outcome: any(
+            pattern.fullmatch(name) is not None for name, one in outcome.changes.items() if not one.deletes
+        )
+    if kind == "status":
+        return lambda outcome: outcome.status == int(argument)
+    if kind == "body":
+        body = re.compile(argument)
+        return lambda outcome: body.search(outcome.body.decode("utf-8", "replace")) is not None
+    pointer, _, value = argument.partition("=")
+    return lambda outcome: _as_text(_pointed(outcome.body, pointer)) == value
+
+
+def _redirect_rule(argument: str, doors: Globs) -> Rule:
+    pattern = re.compile(argument) if argument else None
+
+    def rule(outcome: Outcome) -> bool:
+        if outcome.status not in (301, 302, 303) or not outcome.location:
+            return False
+        if pattern is not None:
+            return pattern.search(outcome.location) is not None
+        return not doors.match(urlsplit(outcome.location).path or "/")
+
+    return rule
+
+
+def _as_text(value: Any) -> str | None:
+    if isinstance(value, bool) or value is None:
+        return json.dumps(value)
+    return str(value) if isinstance(value, str | int | float) else None
+
+
+_NOTHING = object()
+
+
+def _pointed(body: bytes, pointer: str) -> Any:
+    """The value that a JSON pointer (RFC 6901) names, or something that equals no JSON value."""
+    try:
+        value = json.loads(body)
+        for part in pointer.split("/")[1:]:
+            step = part.replace("~1", "/").replace("~0", "~")
+            value = value[int(step)] if isinstance(value, list) else value[step]
+    except (ValueError, KeyError, IndexError, TypeError, RecursionError):
+        return _NOTHING
+    return value
+
+
+def resolved(headers: Mapping[str, str], login_url: str) -> str:
+    """The Location of an answer as an absolute address, relative to the login's own; empty where there is none."""
+    location = headers.get("location", "").strip()
+    return urljoin(login_url, location) if location else ""

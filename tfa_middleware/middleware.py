@@ -1,0 +1,190 @@
+"""The middleware. `TwoFactorMiddleware.__call__` is the table of contents."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from tfa_middleware import cookies, forms, gate
+from tfa_middleware.admission import Admission
+from tfa_middleware.attempts import Attempt, Attempts
+from tfa_middleware.errors import BadRequest, TwoFactorError
+from tfa_middleware.hold import App, ApplicationError, Environ, HeaderList, StartResponse, guarded
+from tfa_middleware.inside import Inside
+from tfa_middleware.outside import Outside
+from tfa_middleware.passes import Pass
+from tfa_middleware.paths import NOWHERE
+from tfa_middleware.proving import Proving
+from tfa_middleware.realm import LOGIN, Realm
+from tfa_middleware.replies import Replies, answered
+from tfa_middleware.request import Request
+from tfa_middleware.routes import Routes
+from tfa_middleware.services import Services
+from tfa_middleware.sessions import PASSED, PENDING
+from tfa_middleware.settings import Settings
+from tfa_middleware.standing import Standing, Standings
+from tfa_middleware.views import Views
+from tfa_middleware.wiring import services as make_services
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One request that the law decides on, with all that was read of it."""
+
+    request: Request
+    realm: Realm
+    path: str
+    standing: Standing
+    fields: forms.Fields
+
+
+class TwoFactorMiddleware:
+    """Puts a second factor in front of ``app``, a WSGI application that knows nothing of it.
+
+    ``settings`` come from `tfa_middleware.read` or `from_dict`; ``services`` are parts made of them before, for tests
+    and tools. Raises `ConfigError`, `KeyFileError`, `RecordError` or `StoreError` where it cannot start safely.
+    """
+
+    def __init__(self, app: App, settings: Settings, services: Services | None = None) -> None:
+        self._app = guarded(app)
+        services = services or make_services(settings)
+        self._services = services
+        self._trusted = services.settings.tfa.trusted_proxies
+        self._replies = Replies(services)
+        self._routes = Routes(services)
+        self._standings = Standings(services)
+        self._admission = Admission(services)
+        proving = Proving(services)
+        self._outside = Outside(self._app, services)
+        self._attempts = Attempts(self._app, services, self._replies, self._outside, proving)
+        self._inside = Inside(self._app, services, self._replies, self._attempts)
+        self._views = Views(services, self._replies, self._standings, proving)
+        self._actions = {
+            gate.FORWARD_BARE: self._forward_bare,
+            gate.FORWARD_EXEMPT: self._forward_exempt,
+            gate.FORWARD_VISITOR: self._forward_visitor,
+            gate.FORWARD_PASSED: self._forward_passed,
+            gate.FORWARD_LOGOUT: self._forward_logout,
+            gate.ATTEMPT: self._attempt,
+            gate.FORM: self._form,
+            gate.TO_CHALLENGE: self._to_challenge,
+            gate.TO_ENTRY: self._to_entry,
+            gate.REFUSE: self._refuse,
+        }
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        """One request: at once where its verdict is known, else by the law of the gate. No error lets anything through."""
+        try:
+            route = self._routes.find(environ)
+            if route.ours:
+                return self._views(Request.of(dict(environ), self._trusted), start_response)
+            if route.realm is None:
+                return self._app(environ, start_response)
+            verdict = self._standings.quick(route, environ)
+            if verdict is not None:
+                request = Request(environ, route.address, self._trusted)
+                return self._inside.serve(request, route.realm, verdict.record, verdict.cookie, start_response)
+            return self._by_the_law(Request.of(dict(environ), self._trusted), route.realm, start_response)
+        except ApplicationError as error:
+            raise (error.__cause__ or error) from None
+        except Exception as error:
+            return self._failed(environ, start_response, error)
+
+    def _by_the_law(self, request: Request, realm: Realm, start_response: StartResponse) -> Iterable[bytes]:
+        """Read what the law looks at, decide, do it."""
+        path, standing = realm.classify(request), self._standings.of(request, realm)
+        turn = Turn(request, realm, path, standing, self._read(request, path, standing))
+        action = gate.decide(self._facts(turn))
+        return self._actions[action](turn, start_response)
+
+    # -- what the law looks at
+
+    def _read(self, request: Request, path: str, standing: Standing) -> forms.Fields:
+        """The fields of the request, where a password in them would matter; the body stays whole for the application."""
+        matters = path == LOGIN or (standing.state == PASSED and not request.safe)
+        if not matters or standing.state == PENDING:
+            return forms.Fields()
+        return forms.read(request.environ, forms.take(request.environ, self._services.settings.tfa.scan_limit))
+
+    def _facts(self, turn: Turn) -> gate.Facts:
+        realm, path = turn.realm, turn.request.address.path
+        on_door = turn.path == LOGIN
+        return gate.Facts(
+            path=turn.path,
+            state=turn.standing.state,
+            attempt=realm.rule.is_attempt(turn.fields, on_door=on_door),
+            readable=turn.fields.readable,
+            logout=realm.logout.match(path),
+            own_form=realm.not_login.match(path),
+        )
+
+    # -- what becomes of a request
+
+    def _forward_bare(self, turn: Turn, start_response: StartResponse) -> Iterable[bytes]:
+        return self._outside.bare(turn.request, start_response)
+
+    def _forward_exempt(self, turn: Turn, start_response: StartResponse) -> Iterable[bytes]:
+        return self._outside.exempt(turn.request, turn.realm, start_response)
+
+    def _forward_visitor(self, turn: Turn, start_response: StartResponse) -> Iterable[bytes]:
+        return self._outside.visit(turn.request, turn.realm, turn.standing.session, start_response)
+
+    def _forward_passed(self, turn: Turn, start_response: StartResponse) -> Iterable[bytes]:
+        record, cookie = _passed(turn)
+        if turn.path == LOGIN and turn.request.method == "GET":
+            held = self._admission.take_page(turn.realm, record.id, turn.request.address.path)
+            if held is not None:
+                start_response(held.status, held.page_headers())
+                return [held.body]
+        return self._inside.serve(turn.request, turn.realm, record, cookie, start_response)
+
+    def _forward_logout(self, turn: Turn, start_response: StartResponse) -> Iterable[bytes]:
+        record, cookie = _passed(turn)
+        return self._inside.logout(turn.request, turn.realm, record, cookie, start_response)
+
+    def _attempt(self, turn: Turn, start_response: StartResponse) -> Iterable[bytes]:
+        request, realm, standing = turn.request, turn.realm, turn.standing
+        name = realm.rule.posted_name(turn.fields)
+        if standing.record is not None:
+            attempt = Attempt(request, realm, name, standing.jar, owner=standing.record.owner)
+            return self._attempts.instead_of(standing.record, attempt, start_response)
+        jar = self._outside.visitor_cookies(request, realm, standing.session)
+        attempt = Attempt(request, realm, name, jar, standing.session.wanted, standing.session)
+        return self._attempts.serve(attempt, start_response)
+
+    def _form(self, turn: Turn, start_response: StartResponse) -> Iterable[bytes]:
+        record, cookie = _passed(turn)
+        return self._inside.form(turn.request, turn.realm, record, cookie, turn.fields, start_response)
+
+    def _to_challenge(self, turn: Turn, start_response: StartResponse) -> Iterable[bytes]:
+        return answered(self._replies.to_challenge(turn.request, turn.realm), turn.request, start_response)
+
+    def _to_entry(self, turn: Turn, start_response: StartResponse) -> Iterable[bytes]:
+        request, realm, lapsed = turn.request, turn.realm, turn.standing.lapsed
+        if lapsed is not None and request.navigation:
+            response = self._views.challenge.renew(request, realm, lapsed)
+        else:
+            response = self._replies.to_entry(request, realm, turn.standing.session)
+        return answered(response, request, start_response)
+
+    def _refuse(self, turn: Turn, start_response: StartResponse) -> Iterable[bytes]:
+        raise BadRequest("a body that cannot be read, where a login is expected")
+
+    def _failed(self, environ: Environ, start_response: StartResponse, error: Exception) -> Iterable[bytes]:
+        """The last resort (K6): an error page, also in the place of headers that were announced but not yet sent."""
+        info = sys.exc_info()
+
+        def start(status: str, headers: HeaderList) -> None:
+            start_response(status, headers, info)
+
+        request = Request(environ, NOWHERE, self._trusted)
+        return answered(self._replies.failed(request, error), request, start)
+
+
+def _passed(turn: Turn) -> tuple[Pass, str]:
+    """The pass and the Cookie header it vouches for."""
+    record = turn.standing.record
+    if record is None:
+        raise TwoFactorError("a request was taken for one with a pass")
+    return record, cookies.header(turn.standing.jar)

@@ -1,0 +1,109 @@
+"""Traffic without a pass: what is public, what is for machines, and the login pages of a visitor."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from tfa_middleware import cookies
+from tfa_middleware.hold import App, HeaderList, StartResponse, edited
+from tfa_middleware.realm import Realm
+from tfa_middleware.request import Request
+from tfa_middleware.services import Services
+from tfa_middleware.sessions import Session
+from tfa_middleware.whoami import ask
+
+
+class Outside:
+    """Forwards without cookies both ways, or with cookies bound both ways; never something between."""
+
+    def __init__(self, app: App, services: Services) -> None:
+        self._app = app
+        self._services = services
+
+    def bare(self, request: Request, start_response: StartResponse) -> Iterable[bytes]:
+        """A public path: no cookies, no Authorization, and no Set-Cookie comes back."""
+        return self._app(request.forwarded(""), edited(start_response, _no_cookies))
+
+    def exempt(self, request: Request, realm: Realm, start_response: StartResponse) -> Iterable[bytes]:
+        """A machine client: its Authorization stays, a browser's session never comes along; unless the realm lets
+        cookies through, which makes these paths single-factor."""
+        if not realm.settings.exempt_cookies:
+            return self._app(request.forwarded("", tokens=True), edited(start_response, _no_cookies))
+        ours = {one.cookie.name.lower() for one in self._services.map.realms.values()}
+        kept = [(name, value) for name, value in request.cookies if name.lower() not in ours]
+        header = "; ".join(f"{name}={value}" if name else value for name, value in kept)
+        return self._app(request.forwarded(header, tokens=True), start_response)
+
+    def visit(
+        self, request: Request, realm: Realm, session: Session, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """A login page: the visitor's own cookies go there, what it sets is bound to this browser."""
+        jar = self.visitor_cookies(request, realm, session)
+        merged: HeaderList = []
+        if jar and realm.settings.whoami_first:
+            known, merged = ask(self._app, request, realm, jar, self._services.settings.tfa.hold_limit)
+            # A session that the application already knows is not a visitor's (Cacti, DokuWiki).
+            jar, merged = ({}, []) if known else (jar, merged)
+
+        def edit(status: str, headers: HeaderList) -> HeaderList:
+            headers = private([*headers, *merged])
+            if realm.quarantine.free(jar) != jar:
+                # A login was made with these cookies while the application worked on this request (case 14).
+                return cookies.without_set_cookie(headers)
+            return self.bound(realm, session, headers)
+
+        return self._app(request.forwarded(cookies.header(jar)), edited(start_response, edit))
+
+    def visitor_cookies(self, request: Request, realm: Realm, session: Session) -> dict[str, str]:
+        """The cookies of the request that this visitor was given and that no login holds; with those listed to keep."""
+        named = cookies.unambiguous(request.cookies)
+        bound = {name: value for name, value in named.items() if realm.tags.bound(session.bindings, name, value)}
+        return realm.quarantine.free(bound) | kept(realm, named)
+
+    def bound(self, realm: Realm, session: Session, headers: HeaderList) -> HeaderList:
+        """An answer's headers on their way to a visitor: what it sets is bound to the visitor's session."""
+        headers = without_ours(self._services, headers)
+        changes = cookies.all_set(headers, self._services.clock())
+        if not changes:
+            return headers
+        realm.quarantine.note(session.id, [(name, one.value) for name, one in changes.items() if not one.deletes])
+        bindings = realm.tags.bind(session.bindings, changes)
+        changed = Session(session.state, session.id, session.issued, bindings, session.wanted)
+        return [*headers, realm.cookie.header(changed)]
+
+
+def kept(realm: Realm, named: dict[str, str]) -> dict[str, str]:
+    """The cookies of the page's own scripts that the realm lists, where their value is of plain characters [h]."""
+    return {name: named[name] for name in realm.settings.keep if name in named and cookies.is_plain(named[name])}
+
+
+def without_ours(services: Services, headers: HeaderList) -> HeaderList:
+    """The headers less any Set-Cookie by which the application would take the place of our own cookies."""
+    ours = {one.cookie.name.lower() for one in services.map.realms.values()}
+    return [
+        (name, value)
+        for name, value in headers
+        if name.lower() != "set-cookie" or value.partition("=")[0].strip().lower() not in ours
+    ]
+
+
+def private(headers: HeaderList) -> HeaderList:
+    """The headers so that no shared cache keeps the answer (G8), and any cache knows that cookies matter (G9)."""
+    shared = [value for name, value in headers if name.lower() == "cache-control"]
+    if any("public" in value.lower() or "s-maxage" in value.lower() for value in shared):
+        headers = [(name, value) for name, value in headers if name.lower() != "cache-control"]
+        headers.append(("Cache-Control", _as_private(", ".join(shared))))
+    varies = [value.lower() for name, value in headers if name.lower() == "vary"]
+    if any("cookie" in value or "*" in value for value in varies):
+        return headers
+    return [*headers, ("Vary", "Cookie")]
+
+
+def _as_private(text: str) -> str:
+    parts = [part.strip() for part in text.split(",")]
+    rest = [part for part in parts if part.lower() != "public" and not part.lower().startswith("s-maxage")]
+    return ", ".join(["private", *(part for part in rest if part.lower() != "private")])
+
+
+def _no_cookies(status: str, headers: HeaderList) -> HeaderList:
+    return cookies.without_set_cookie(headers)

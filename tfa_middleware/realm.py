@@ -1,0 +1,105 @@
+"""A realm at run time, and the map that says which realm and which class of path a request belongs to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from tfa_middleware.accounts import Accounts
+from tfa_middleware.errors import BadRequest
+from tfa_middleware.keys import Keys
+from tfa_middleware.login import LoginRule
+from tfa_middleware.paths import Address, Globs, folded, under
+from tfa_middleware.quarantine import Quarantine
+from tfa_middleware.request import Request
+from tfa_middleware.sessions import SessionCookie, Tags
+from tfa_middleware.settings import ADMIN_IDLE, ADMIN_LIFETIME, USER_IDLE, USER_LIFETIME, RealmSettings
+from tfa_middleware.stores.base import AccountStore, Store
+from tfa_middleware.verifiers.base import Verifier
+
+#: The classes of a path.
+LOGIN, PUBLIC, EXEMPT, PROTECTED = "login", "public", "exempt", "protected"
+
+
+class Realm:
+    """One realm's settings with everything that is made from them at start."""
+
+    def __init__(
+        self,
+        settings: RealmSettings,
+        keys: Keys,
+        store: Store,
+        records: AccountStore,
+        verifiers: Mapping[str, Verifier],
+        clock: Callable[[], float],
+        *,
+        insecure: bool,
+    ) -> None:
+        admin = settings.scope == "admin" or (settings.scope == "auto" and settings.name == "admin")
+        self.settings = settings
+        self.name = settings.name
+        self.lifetime = settings.lifetime or (ADMIN_LIFETIME if admin else USER_LIFETIME)
+        self.idle = settings.idle or (ADMIN_IDLE if admin else USER_IDLE)
+        self.cookie = SessionCookie(keys, settings.name, insecure=insecure)
+        self.tags = Tags(keys, "binding", settings.name)
+        self.rule = LoginRule(settings)
+        self.accounts = Accounts(records, settings, verifiers, clock)
+        self.quarantine = Quarantine(store, keys, self.lifetime)
+        self.logout = Globs(settings.logout)
+        self.not_login = Globs(settings.not_login)
+        self.entry = settings.login[0]
+
+    def classify(self, request: Request) -> str:
+        """The class of the request's path; what is odd is protected whatever the lists say (A2)."""
+        settings, path = self.settings, request.address.path
+        if request.address.odd:
+            return PROTECTED
+        if self.exempts(path) and self._from_a_machine(request):
+            return EXEMPT
+        if self.rule.doors.match(path):
+            return LOGIN
+        if any(under(path, prefix) for prefix in settings.public) or self._is_static(request):
+            return PUBLIC
+        return PROTECTED
+
+    def exempts(self, path: str) -> bool:
+        """Whether a clean path is one of machine clients."""
+        return any(under(path, prefix) for prefix in self.settings.exempt)
+
+    def _from_a_machine(self, request: Request) -> bool:
+        networks = self.settings.exempt_networks
+        return not networks or request.comes_from(networks)
+
+    def _is_static(self, request: Request) -> bool:
+        static = request.address.path.lower().endswith(self.settings.public_suffixes)
+        return static and request.method in ("GET", "HEAD")
+
+
+@dataclass(frozen=True)
+class _Area:
+    realm: Realm
+    prefix: str
+    folded: tuple[str, ...]
+
+
+class Map:
+    """Which realm a path lies in: the longest prefix wins, by whole segments."""
+
+    def __init__(self, realms: Sequence[Realm]) -> None:
+        self.realms = {realm.name: realm for realm in realms}
+        areas = [_Area(realm, prefix, folded(prefix)) for realm in realms for prefix in realm.settings.paths]
+        self._areas = sorted(areas, key=lambda area: len(area.folded), reverse=True)
+        self._whole = len(realms) == 1 and any(not area.folded for area in areas)
+
+    def find(self, address: Address) -> Realm | None:
+        """The realm, or None outside all. Raises `BadRequest` where two readings of the path lie in different ones."""
+        literal = next((area.realm for area in self._areas if _inside(address.path, area.prefix)), None)
+        lax = next((area.realm for area in self._areas if address.folded[: len(area.folded)] == area.folded), None)
+        if literal is not lax or (".." in address.folded and not self._whole):
+            raise BadRequest("the path could be read in two ways")
+        return literal
+
+
+def _inside(path: str, prefix: str) -> bool:
+    stem = prefix.rstrip("/")
+    return path == stem or path.startswith(stem + "/") or not stem

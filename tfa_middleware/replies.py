@@ -1,0 +1,160 @@
+"""The gate's own answers: where a browser is sent, what a script is told, and the page for each error."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import webob
+
+from tfa_middleware.errors import BadRequest, Locked, RecordError, StoreError
+from tfa_middleware.hold import StartResponse
+from tfa_middleware.i18n import N_, catalogue
+from tfa_middleware.realm import Realm
+from tfa_middleware.request import Request
+from tfa_middleware.services import Services
+from tfa_middleware.sessions import VISITOR, Session, visitor
+
+_LOG = logging.getLogger("tfa_middleware")
+_RETRY = 5
+Headers = Sequence[tuple[str, str]]
+
+
+class Replies:
+    """Answers as WebOb responses. Every one of them is no-store and carries the security headers of `Pages`."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._tfa = services.settings.tfa
+
+    def base(self, request: Request, realm: Realm) -> str:
+        """The root of a realm's own pages, such as ``/_tfa/admin/``, as a path on this site."""
+        return f"{request.mount}{self._tfa.prefix}{realm.name}/"
+
+    def page(
+        self, request: Request, realm: Realm | None, template: str, *, status: int = 200, headers: Headers = (), **facts: Any
+    ) -> webob.Response:
+        """One of our pages in the person's language."""
+        root = f"{request.mount}{self._tfa.prefix}"
+        return self._services.pages.page(
+            template,
+            status=status,
+            language=request.language(self._tfa.language),
+            base=f"{root}{realm.name}/" if realm else root,
+            headers=headers,
+            static_base=f"{root}static/",
+            realm=realm.name if realm else "",
+            **facts,
+        )
+
+    def message(
+        self,
+        request: Request,
+        realm: Realm | None,
+        status: int,
+        heading: str,
+        text: str,
+        *,
+        word: str,
+        link: str = "",
+        link_text: str = "",
+        headers: Headers = (),
+        **facts: Any,
+    ) -> webob.Response:
+        """A page that says what happened and what to do next; a script gets ``word`` as JSON. Texts are source texts."""
+        if not request.navigation:
+            return self._services.pages.refusal(status, word, link, headers)
+        _ = catalogue(request.language(self._tfa.language)).gettext
+        shown = {"heading": _(heading), "text": _(text) % facts if facts else _(text)}
+        link_text = _(link_text) if link_text else ""
+        return self.page(
+            request, realm, "message.html", status=status, headers=headers, link=link, link_text=link_text, **shown
+        )
+
+    def to_challenge(self, request: Request, realm: Realm, headers: Headers = ()) -> webob.Response:
+        """To the second factor (G11)."""
+        location = self.base(request, realm) + "challenge"
+        if request.navigation:
+            return self._services.pages.see_other(location, headers)
+        return self._services.pages.refusal(403, "second_factor_required", location, headers)
+
+    def to_entry(self, request: Request, realm: Realm, session: Session) -> webob.Response:
+        """To the application's login; the address that was wanted is kept in the session."""
+        if not request.navigation:
+            return self._services.pages.refusal(403, "login_required", realm.entry)
+        kept = session if session.state == VISITOR else visitor(self._services.clock())
+        wanted = request.wanted() or kept.wanted
+        changed = session is not kept or wanted != kept.wanted
+        headers = [realm.cookie.header(replace(kept, wanted=wanted))] if changed else []
+        return self._services.pages.see_other(realm.entry, headers)
+
+    def start_again(self, request: Request, realm: Realm, *, void: bool = False) -> webob.Response:
+        """The login that waited is over: the password is asked again."""
+        text = N_("Too many wrong codes were entered. Please sign in with your password again.") if void else N_(
+            "This sign-in is over: it took too long, or it was finished or dropped. Please sign in again."
+        )
+        return self.message(
+            request, realm, 403, N_("Please sign in again"), text, word="start_again",
+            link=realm.entry, link_text=N_("Sign in"), headers=[realm.cookie.removal()],
+        )  # fmt: skip
+
+    def undecided(self, request: Request, realm: Realm) -> webob.Response:
+        """Nobody can tell whether the password was right: nothing is let through."""
+        text = N_(
+            "The service gave an answer to this sign-in that cannot be judged, so nothing was opened. "
+            "Whoever runs the service finds the reason in its log."
+        )
+        return self.message(
+            request, realm, 502, N_("This sign-in could not be judged"), text, word="login_undecided",
+            link=realm.entry, link_text=N_("Sign in"), headers=[realm.cookie.removal()],
+        )  # fmt: skip
+
+    def locked(self, request: Request, realm: Realm | None, error: Locked, headers: Headers = ()) -> webob.Response:
+        """429, with how long to wait (D7)."""
+        if error.retry_after is None:
+            text = N_("This second factor is switched off after too many wrong codes. Use another one, or ask whoever "
+                      "runs the service to reset it.")  # fmt: skip
+            return self.message(request, realm, 429, N_("Too many tries"), text, word="locked", headers=headers)
+        minutes = max(1, round(error.retry_after / 60))
+        return self.message(
+            request, realm, 429, N_("Too many tries"),
+            N_("For safety no further try counts at present. Try again in about %(minutes)d minutes."),
+            word="locked", headers=[("Retry-After", str(error.retry_after)), *headers], minutes=minutes,
+        )  # fmt: skip
+
+    def failed(self, request: Request, error: Exception) -> webob.Response:
+        """The answer to an error: 400 for an ambiguous request, 429, 503, else 500. Nothing is let through (K3, K6)."""
+        audit = self._services.audit
+        if isinstance(error, BadRequest):
+            audit.emit("request_refused", origin=request.origin, reason=str(error))
+            text = N_("The request cannot be read with certainty, so it was not passed on.")
+            return self.message(request, None, 400, N_("This request was refused"), text, word="bad_request")
+        if isinstance(error, Locked):
+            return self.locked(request, None, error)
+        if isinstance(error, StoreError | RecordError):
+            name = "store_trouble" if isinstance(error, StoreError) else "record_trouble"
+            audit.emit(name, origin=request.origin, warning=True, reason=str(error))
+            text = N_("The service cannot check second factors at present. Please try again in a moment.")
+            return self.message(
+                request, None, 503, N_("Not available at present"), text, word="unavailable",
+                headers=[("Retry-After", str(_RETRY))],
+            )  # fmt: skip
+        audit.emit("gate_error", origin=request.origin, warning=True, error=type(error).__name__)
+        _LOG.error("the gate failed: %s", place(error))
+        text = N_("The service met an error and let nothing through. Please try again.")
+        return self.message(request, None, 500, N_("Something went wrong"), text, word="error")
+
+
+def answered(response: webob.Response, request: Request, start_response: StartResponse) -> Iterable[bytes]:
+    """One of our answers, given as WSGI wants it."""
+    body: Iterable[bytes] = response(request.environ, start_response)
+    return body
+
+
+def place(error: BaseException) -> str:
+    """Where an exception came from, without its text: that may quote a secret (K1)."""
+    frames = traceback.extract_tb(error.__traceback__)[-6:]
+    return f"{type(error).__name__} at " + " < ".join(f"{frame.name}:{frame.lineno}" for frame in reversed(frames))

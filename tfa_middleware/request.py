@@ -1,0 +1,181 @@
+"""What the gate reads of a request, and the environ that is forwarded in its place."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from functools import cached_property
+from urllib.parse import quote
+
+from tfa_middleware import cookies, i18n
+from tfa_middleware.declare import Network
+from tfa_middleware.errors import BadRequest
+from tfa_middleware.hold import Environ
+from tfa_middleware.paths import Address, address, local, without_session_parameters
+
+#: Who somebody is, or which request this "really" is, is never taken from a header (A18, A19; cases 24, 92, 94).
+IDENTITY = frozenset(
+    {"REMOTE_USER", "REMOTE_IDENT", "AUTH_TYPE", "HTTP_PROXY_AUTHORIZATION", "HTTP_REMOTE_USER", "HTTP_REMOTE_GROUPS"}
+    | {"HTTP_REMOTE_NAME", "HTTP_REMOTE_EMAIL", "HTTP_X_REMOTE_USER", "HTTP_X_REMOTE_GROUP", "HTTP_X_REMOTE_GROUPS"}
+    | {"HTTP_X_FORWARDED_USER", "HTTP_X_FORWARDED_GROUPS", "HTTP_X_FORWARDED_EMAIL", "HTTP_X_WEBAUTH_USER"}
+    | {"HTTP_X_FORWARDED_PREFERRED_USERNAME", "HTTP_X_FORWARDED_ACCESS_TOKEN", "HTTP_X_USER", "HTTP_X_USERNAME"}
+    | {"HTTP_X_AUTHENTICATED_USER", "HTTP_X_ORIGINAL_URL", "HTTP_X_REWRITE_URL", "HTTP_X_ORIGINAL_URI"}
+    | {"HTTP_X_FORWARDED_URI", "HTTP_X_FORWARDED_PATH", "HTTP_X_FORWARDED_PREFIX", "HTTP_X_HTTP_METHOD_OVERRIDE"}
+    | {"HTTP_X_HTTP_METHOD", "HTTP_X_METHOD_OVERRIDE", "HTTP_X_SSL_CLIENT_S_DN", "HTTP_X_CLIENT_CERT"}
+    | {"HTTP_SSL_CLIENT_CERT", "HTTP_SSL_CLIENT_S_DN", "HTTP_X_FORWARDED_CLIENT_CERT", "HTTP_COOKIE2", "HTTP_X_TFA_USER"}
+)
+#: Further credentials in headers: for machine clients only.
+TOKENS = frozenset({"HTTP_AUTHORIZATION", "HTTP_X_AUTH_TOKEN", "HTTP_X_API_KEY", "HTTP_X_AUTH_USER", "HTTP_X_ACCESS_TOKEN"})
+_BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
+_SYSTEMS = (("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"), ("Mac OS", "macOS"))
+
+
+@dataclass
+class Request:
+    """One request's facts. Reading the cookies raises `BadRequest` where they are absurd."""
+
+    environ: Environ
+    address: Address
+    trusted: tuple[Network, ...] = ()
+
+    @classmethod
+    def of(cls, environ: Environ, trusted: tuple[Network, ...] = ()) -> Request:
+        """The request of an environ, whose path loses ``;jsessionid=`` and its like for good."""
+        path_info = environ.get("PATH_INFO", "")
+        cut = without_session_parameters(path_info)
+        if cut != path_info:
+            environ = {**environ, "PATH_INFO": cut}
+        return cls(environ, address(environ.get("SCRIPT_NAME", ""), cut), trusted)
+
+    @property
+    def method(self) -> str:
+        """The method as it came."""
+        return str(self.environ["REQUEST_METHOD"])
+
+    @property
+    def safe(self) -> bool:
+        """Whether the method asks for nothing to change (RFC 9110 9.2.1)."""
+        return self.method in ("GET", "HEAD", "OPTIONS")
+
+    @property
+    def path_info(self) -> str:
+        """The path below the mount point."""
+        return str(self.environ.get("PATH_INFO", ""))
+
+    @property
+    def mount(self) -> str:
+        """The mount point, empty at the root of the site."""
+        return str(self.environ.get("SCRIPT_NAME", ""))
+
+    @cached_property
+    def cookies(self) -> list[tuple[str, str]]:
+        """The cookies in order, as they came."""
+        return cookies.parse(self.cookie_header)
+
+    @property
+    def cookie_header(self) -> str:
+        """The whole Cookie header."""
+        return str(self.environ.get("HTTP_COOKIE", ""))
+
+    @cached_property
+    def navigation(self) -> bool:
+        """Whether a person's browser shows the answer as a page; else a script reads it (G11)."""
+        mode = self.environ.get("HTTP_SEC_FETCH_MODE")
+        if mode:
+            return bool(mode == "navigate")
+        accept = self.environ.get("HTTP_ACCEPT", "")
+        scripted = "HTTP_X_REQUESTED_WITH" in self.environ or ("json" in accept and "text/html" not in accept)
+        return not scripted and "json" not in self.environ.get("CONTENT_TYPE", "")
+
+    @cached_property
+    def origin(self) -> str:
+        """The client's address: the peer's, or behind trusted proxies the last hop that is not one (case 61)."""
+        hops = [hop.strip() for hop in self.environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if hop.strip()]
+        peer = str(self.environ.get("REMOTE_ADDR", ""))
+        while hops and self._is_trusted(peer):
+            peer = hops.pop()
+        return peer if _is_address(peer) else ""
+
+    def _is_trusted(self, peer: str) -> bool:
+        return _is_address(peer) and any(ipaddress.ip_address(peer) in network for network in self.trusted)
+
+    def comes_from(self, networks: tuple[Network, ...]) -> bool:
+        """Whether the client is in one of these networks."""
+        return bool(self.origin) and any(ipaddress.ip_address(self.origin) in network for network in networks)
+
+    @property
+    def host(self) -> str:
+        """The host as the browser named it, without what is no host."""
+        host = str(self.environ.get("HTTP_HOST") or self.environ.get("SERVER_NAME", ""))
+        return host if re.fullmatch(r"[A-Za-z0-9._\-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?", host) else ""
+
+    @property
+    def url(self) -> str:
+        """The address without its query."""
+        return f"{self.environ.get('wsgi.url_scheme', 'http')}://{self.host}{_quoted(self.mount + self.path_info)}"
+
+    def wanted(self) -> str:
+        """The address to come back to after the login: of a GET navigation on this site, else empty (G4)."""
+        if self.method != "GET" or not self.navigation or self.address.odd:
+            return ""
+        query = self.environ.get("QUERY_STRING", "")
+        target = local(_quoted(self.mount + self.path_info) + (f"?{query}" if query else ""))
+        return target if len(target) <= 600 else ""
+
+    def language(self, default: str) -> str:
+        """The person's language, of those that exist."""
+        return i18n.choose(self.environ.get("HTTP_ACCEPT_LANGUAGE", ""), default)
+
+    @property
+    def client(self) -> str:
+        """The rough client in words, such as "Firefox, Windows": nothing the client wrote itself."""
+        agent = self.environ.get("HTTP_USER_AGENT", "")
+        browser = next((name for mark, name in _BROWSERS if mark in agent), "")
+        system = next((name for mark, name in _SYSTEMS if mark in agent), "Linux" if "Linux" in agent else "")
+        return ", ".join(part for part in (browser, system) if part)
+
+    def forwarded(self, cookie: str, *, tokens: bool = False) -> Environ:
+        """The environ for the application: just this Cookie header, no identity headers, no Authorization unless
+        ``tokens``. A copy; the server's own stays as it was (H10)."""
+        environ = {key: value for key, value in self.environ.items() if key not in IDENTITY}
+        if not tokens:
+            for name in TOKENS & environ.keys():
+                del environ[name]
+        environ.pop("HTTP_COOKIE", None)
+        if cookie:
+            environ["HTTP_COOKIE"] = cookie
+        return environ
+
+
+def check_frame(environ: Environ, hosts: tuple[str, ...]) -> None:
+    """Refuse what no browser sends: an unknown host, a handshake that WSGI cannot carry (A3; cases 90, 96)."""
+    if environ.get("HTTP_UPGRADE", "").strip().lower() == "websocket":
+        raise BadRequest("WebSockets do not pass through WSGI")
+    host = str(environ.get("HTTP_HOST", ""))
+    if re.search(r"[^A-Za-z0-9.:\[\]_\-]", host):
+        raise BadRequest("the Host header is malformed")
+    if hosts and _hostname(host) not in hosts:
+        raise BadRequest("the Host header names another site")
+
+
+def _hostname(host: str) -> str:
+    return re.sub(r":\d*$", "", host).lower()
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _quoted(path: str) -> str:
+    return quote(path.encode("latin-1"), safe="/:@!$&'()*+,;=~-._")
+
+
+def header(headers: list[tuple[str, str]], name: str) -> str:
+    """The last header of a name in an answer, or empty."""
+    return next((value for key, value in reversed(headers) if key.lower() == name), "")
+

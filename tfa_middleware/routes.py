@@ -1,0 +1,67 @@
+"""Which realm and class of path a request has, remembered by path so that the hot path only looks it up."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from tfa_middleware.hold import Environ
+from tfa_middleware.paths import Address
+from tfa_middleware.realm import PROTECTED, PUBLIC, Realm
+from tfa_middleware.request import Request, check_frame
+from tfa_middleware.services import Services
+
+#: Paths and hosts remembered; beyond that the memory starts anew.
+REMEMBERED = 8192
+
+
+@dataclass(frozen=True)
+class Route:
+    """Where a path leads. ``ours`` are the middleware's own pages; ``simple`` says that with a pass the request is just
+    forwarded: no login, no logout, no rule by network, nothing odd."""
+
+    realm: Realm | None
+    address: Address
+    ours: bool
+    simple: bool
+
+
+class Routes:
+    """``environ -> Route``. Raises `BadRequest` where the path or the host is ambiguous."""
+
+    def __init__(self, services: Services) -> None:
+        self._map = services.map
+        self._prefix = services.settings.tfa.prefix
+        self._hosts = services.settings.tfa.hosts
+        self._known: dict[tuple[str, str, bool], Route] = {}
+        self._good_hosts: set[str] = set()
+
+    def find(self, environ: Environ) -> Route:
+        """The route of a request."""
+        self._check_frame(environ)
+        reads = environ["REQUEST_METHOD"] in ("GET", "HEAD")
+        key = (environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", ""), reads)
+        route = self._known.get(key)
+        if route is None:
+            route = self._made(Request.of(environ))
+            if len(self._known) >= REMEMBERED:
+                self._known = {}
+            self._known[key] = route
+        return route
+
+    def _check_frame(self, environ: Environ) -> None:
+        host = environ.get("HTTP_HOST", "")
+        if host in self._good_hosts and "HTTP_UPGRADE" not in environ:
+            return
+        check_frame(environ, self._hosts)
+        if len(self._good_hosts) < REMEMBERED:
+            self._good_hosts.add(host)
+
+    def _made(self, request: Request) -> Route:
+        if request.path_info.startswith(self._prefix) or request.path_info + "/" == self._prefix:
+            return Route(None, request.address, ours=True, simple=False)
+        realm = self._map.find(request.address)
+        if realm is None:
+            return Route(None, request.address, ours=False, simple=False)
+        kind, path = realm.classify(request), request.address.path
+        simple = kind in (PUBLIC, PROTECTED) and not request.address.odd and not realm.logout.match(path)
+        return Route(realm, request.address, ours=False, simple=simple and not realm.exempts(path))

@@ -1,0 +1,121 @@
+"""What a browser's session is worth at this moment, in this realm: the signed cookie, held against the store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tfa_middleware import cookies
+from tfa_middleware.hold import Environ
+from tfa_middleware.outside import kept
+from tfa_middleware.passes import Pass, Verdict
+from tfa_middleware.realm import Realm
+from tfa_middleware.request import Request
+from tfa_middleware.routes import Route
+from tfa_middleware.services import Services
+from tfa_middleware.sessions import PASSED, PENDING, Session, visitor
+
+
+@dataclass(frozen=True)
+class Standing:
+    """``session`` is what counts: a pass that ended, or a challenge that is over, left a fresh visitor. With a pass,
+    ``record`` is it and ``jar`` the cookies it vouches for; ``lapsed`` is a pass that ran out by time alone."""
+
+    session: Session
+    record: Pass | None = None
+    jar: Mapping[str, str] = field(default_factory=dict, repr=False)
+    lapsed: Pass | None = None
+
+    @property
+    def state(self) -> str:
+        """visitor, pending or passed."""
+        return self.session.state
+
+
+class Standings:
+    """Reads standings, and keeps the verdicts of passes."""
+
+    def __init__(self, services: Services) -> None:
+        self._services = services
+        self._passes = services.passes
+        self._clock = services.clock
+        self._reported: set[tuple[str, str]] = set()
+
+    def quick(self, route: Route, environ: Environ) -> Verdict | None:
+        """The verdict that is known for this very Cookie header, where nothing else matters."""
+        if not route.simple or route.realm is None or environ["REQUEST_METHOD"] not in ("GET", "HEAD", "OPTIONS"):
+            return None
+        return self._passes.verdict(route.realm.name, environ.get("HTTP_COOKIE", ""), self._clock())
+
+    def of(self, request: Request, realm: Realm) -> Standing:
+        """The standing of a request."""
+        now = self._clock()
+        session = realm.cookie.read(request.cookies, now)
+        if session.state == PENDING:
+            waits = self._services.challenges.fetch(realm.name, session.id)
+            return Standing(session if waits else visitor(now))
+        if session.state == PASSED:
+            return self._with_pass(request, realm, session, now)
+        return Standing(session)
+
+    def _with_pass(self, request: Request, realm: Realm, session: Session, now: float) -> Standing:
+        epoch = self._passes.epoch
+        record = self._alive(realm, session.id, now)
+        if record is None:
+            return Standing(visitor(now), lapsed=self._lapsed(request, realm, session, now))
+        named = cookies.unambiguous(request.cookies)
+        jar = self._vouched(realm, record, named)
+        if jar is None:
+            return Standing(visitor(now))
+        self._report_dropped(realm, record, named, jar)
+        record = self._touched(record, now)
+        if record is None:
+            return Standing(visitor(now))
+        self._passes.keep(realm.name, request.cookie_header, record, cookies.header(jar), epoch)
+        return Standing(session, record, jar)
+
+    def _alive(self, realm: Realm, session_id: str, now: float) -> Pass | None:
+        """The live pass under the account's present set-up; a changed set-up ends it (A14)."""
+        record = self._passes.get(realm.name, session_id)
+        if record is None or record.expires() <= now:
+            return None
+        if record.fingerprint == realm.accounts.fingerprint(record.user):
+            return record
+        self._passes.end(realm.name, session_id)
+        self._services.audit.emit(
+            "pass_revoked", realm=realm.name, user=record.user, reason="the account's factors changed"
+        )
+        return None
+
+    def _lapsed(self, request: Request, realm: Realm, session: Session, now: float) -> Pass | None:
+        """A pass that ran out by time alone and may be renewed by the factor (law 5)."""
+        record = self._passes.get(realm.name, session.id)
+        if realm.settings.renew != "factor" or record is None or record.expires() > now or not record.proved:
+            return None
+        same = record.fingerprint == realm.accounts.fingerprint(record.user)
+        jar = self._vouched(realm, record, cookies.unambiguous(request.cookies))
+        return record if same and jar is not None else None
+
+    @staticmethod
+    def _vouched(realm: Realm, record: Pass, named: dict[str, str]) -> dict[str, str] | None:
+        """The cookies a pass forwards: bound ones of the right value, and kept ones. None where a bound name comes with
+        another value: then the pass counts for nothing (law 4)."""
+        jar = kept(realm, named)
+        for name, value in named.items():
+            if any(record.bindings.get(name, ())):
+                if not realm.tags.bound(record.bindings, name, value):
+                    return None
+                jar[name] = value
+        return jar
+
+    def _touched(self, record: Pass, now: float) -> Pass | None:
+        return self._passes.touch(record, now) if now - record.seen >= 60 else record
+
+    def _report_dropped(self, realm: Realm, record: Pass, named: Mapping[str, str], jar: Mapping[str, str]) -> None:
+        """Log once a name what is not forwarded, so that an operator can list it under ``keep``."""
+        ours = {one.cookie.name for one in self._services.map.realms.values()}
+        for name in named.keys() - jar.keys() - ours:
+            if (realm.name, name) not in self._reported and len(self._reported) < 1000:
+                self._reported.add((realm.name, name))
+                self._services.audit.emit("cookie_dropped", realm=realm.name, user=record.user, cookie=name)
+

@@ -1,0 +1,50 @@
+"""Asks the application itself who it thinks is logged in."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping
+
+from tfa_middleware import cookies
+from tfa_middleware.hold import Answer, App, Environ, HeaderList
+from tfa_middleware.realm import Realm
+from tfa_middleware.request import IDENTITY, Request
+
+#: Nothing else of the browser's request goes along: who chooses the language could blind a pattern of words.
+_KEPT = ("HTTP_HOST", "HTTP_USER_AGENT", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
+
+
+def ask(app: App, request: Request, realm: Realm, jar: Mapping[str, str], limit: int) -> tuple[str, HeaderList]:
+    """``cookies -> (canonical name or empty, the Set-Cookie headers of the answer)``. Follows no redirect."""
+    answer = Answer(app, _environ(request.environ, realm.settings.whoami, cookies.header(jar)))
+    body = answer.read(limit)
+    status = int(answer.status[:3])
+    name = realm.rule.named(status, body) if body is not None else ""
+    return name, [(key, value) for key, value in answer.headers if key.lower() == "set-cookie"]
+
+
+def _environ(environ: Environ, target: str, cookie: str) -> Environ:
+    path, _, query = target.partition("?")
+    mount = environ.get("SCRIPT_NAME", "")
+    inside = path[len(mount) :] if mount and path.startswith(mount + "/") else path
+    asked = {key: value for key, value in environ.items() if _goes_along(key)}
+    asked |= {
+        "REQUEST_METHOD": "GET",
+        "SCRIPT_NAME": mount,
+        "PATH_INFO": inside,
+        "QUERY_STRING": query,
+        "CONTENT_LENGTH": "",
+        "CONTENT_TYPE": "",
+        "HTTP_ACCEPT": "*/*",
+        "HTTP_ACCEPT_LANGUAGE": "en",
+        "wsgi.input": io.BytesIO(),
+    }
+    if cookie:
+        asked["HTTP_COOKIE"] = cookie
+    return asked
+
+
+def _goes_along(key: str) -> bool:
+    if key in IDENTITY:
+        return False
+    return key in _KEPT or key.startswith(("wsgi.", "SERVER_", "REMOTE_ADDR", "REMOTE_PORT", "HTTP_X_FORWARDED_"))

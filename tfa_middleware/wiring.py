@@ -1,0 +1,87 @@
+"""Makes every part of a running middleware from its settings, once, and gives each what it needs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+
+from tfa_middleware.audit import Audit
+from tfa_middleware.challenges import Challenges, Consumption
+from tfa_middleware.i18n import catalogue
+from tfa_middleware.invites import Invites
+from tfa_middleware.keys import Keys, Sealer
+from tfa_middleware.limiter import Limiter, MailLimiter
+from tfa_middleware.mail import Mailer, open_mailer
+from tfa_middleware.notices import Notices, in_a_thread
+from tfa_middleware.pages import Pages
+from tfa_middleware.passes import Passes
+from tfa_middleware.realm import Map, Realm
+from tfa_middleware.services import Services
+from tfa_middleware.settings import Settings
+from tfa_middleware.stores.base import AccountStore, Store
+from tfa_middleware.stores.opening import open_store
+from tfa_middleware.stores.storeaccounts import StoreAccounts
+from tfa_middleware.stores.textfile import TextFileAccounts
+from tfa_middleware.verifiers.base import Verifier
+
+
+def services(
+    settings: Settings,
+    *,
+    clock: Callable[[], float] = time.time,
+    store: Store | None = None,
+    mailer: Mailer | None = None,
+    run_later: Callable[[Callable[[], None]], None] = in_a_thread,
+) -> Services:
+    """The parts for these settings. ``clock``, ``store`` and ``mailer`` take the place of the configured ones."""
+    folder, tfa = settings.folder, settings.tfa
+    keys = Keys.load_or_create(folder / tfa.key_file)
+    store = store or open_store(tfa.store, folder)
+    records = _records(settings, keys, store)
+    verifiers: Mapping[str, Verifier] = {kind: made(options) for kind, (made, options) in settings.verifiers.items()}
+    realms = [
+        Realm(one, keys, store, records, verifiers, clock, insecure=tfa.insecure_dev) for one in settings.realms
+    ]
+    host = tfa.base_url.partition("://")[2] or "localhost"
+    parts = Services(
+        settings=settings,
+        keys=keys,
+        store=store,
+        accounts=records,
+        map=Map(realms),
+        passes=Passes(store, records.stamp, clock),
+        challenges=Challenges(store, keys, clock),
+        consumption=Consumption(store),
+        limiter=Limiter(store, settings.limits, clock),
+        mail_limiter=MailLimiter(store, settings.limits),
+        mailer=mailer or open_mailer(settings.mail, folder, host),
+        invites=Invites(store, keys),
+        audit=Audit(clock, folder / tfa.audit_file if tfa.audit_file else None),
+        pages=Pages(tfa, folder),
+        sealer=Sealer(keys, "page"),
+        clock=clock,
+        run_later=run_later,
+    )
+    _notices(parts, verifiers)
+    return parts
+
+
+def _records(settings: Settings, keys: Keys, store: Store) -> AccountStore:
+    sealer = Sealer(keys, "accounts")
+    if settings.tfa.accounts == "store":
+        return StoreAccounts(store, sealer)
+    return TextFileAccounts(settings.folder / settings.tfa.accounts, sealer)
+
+
+def _notices(parts: Services, verifiers: Mapping[str, Verifier]) -> None:
+    tfa = parts.settings.tfa
+    notices = Notices(
+        parts.accounts.get,
+        parts.mailer.send,
+        tfa.issuer,
+        catalogue(tfa.language).gettext,
+        parts.mail_limiter.notice,
+        parts.run_later,
+        {kind: verifier.title for kind, verifier in verifiers.items()},
+    )
+    notices.watch(parts.audit)
