@@ -29,6 +29,7 @@ from tfa_middleware.mail import open_mailer
 from tfa_middleware.model import Message
 from tfa_middleware.settings import MailSettings
 
+NAVIGATION = {"Accept": "text/html", "Sec-Fetch-Mode": "navigate", "Sec-Fetch-Site": "same-origin"}
 BOB = {"username": "bob", "password": "battery staple"}
 
 
@@ -51,7 +52,8 @@ class Browser:
         """Status, Location and body."""
         self.url = urljoin(self.url, address)
         try:
-            answer = self.opener.open(Request(self.url, data=urlencode(form).encode() if form else None), timeout=20)
+            data = urlencode(form).encode() if form else None
+            answer = self.opener.open(Request(self.url, data=data, headers=NAVIGATION), timeout=20)
         except HTTPError as error:
             answer = error
         with answer:
@@ -68,20 +70,21 @@ class Browser:
         return text
 
     def fill(self, page: str, **fields: str) -> str:
-        """Send the first form of a page, hidden fields included."""
+        """Send the first form of a page, with its hidden fields and its first button."""
         form = re.search(r"<form\b.*?</form>", page, re.DOTALL)
         assert form
         found = dict(re.findall(r'<input[^>]*?type="hidden"[^>]*?name="([^"]+)"[^>]*?value="([^"]*)"', form[0]))
-        hidden = {name: unescape(value) for name, value in found.items()}
+        found |= dict(re.findall(r'<button[^>]*?name="([^"]+)"[^>]*?value="([^"]*)"', form[0])[:1])
+        own = {name: unescape(value) for name, value in found.items()}
         action = re.search(r'action="([^"]*)"', form[0].split(">")[0])
-        return self.follow(unescape(action[1]) if action else self.url, {**hidden, **fields})
+        return self.follow(unescape(action[1]) if action else self.url, {**own, **fields})
 
 
 class Demo:
     """A running ``tfa demo`` and what it printed."""
 
     def __init__(self, *options: str) -> None:
-        command = [sys.executable, "-W", "error", "-m", "tfa_middleware.cli", "demo", *options]
+        command = [sys.executable, "-W", "error", "-W", "ignore:'cgi'", "-m", "tfa_middleware.cli", "demo", *options]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         # A demo that hangs must not hang the tests.
         self.alarm = threading.Timer(60, self.process.kill)
