@@ -287,7 +287,10 @@ class Site:
         self.services = assembly.services(config.read(file))
 
     def enrol(self, realm: str, user: str, *kinds: str) -> None:
-        data = {"totp": {"secret": SEED, "digits": 6, "period": 30, "algorithm": "SHA1"}, "recovery": {"codes": []}}
+        data: dict[str, dict[str, Any]] = {
+            "totp": {"secret": SEED, "digits": 6, "period": 30, "algorithm": "SHA1"},
+            "recovery": {"codes": []},
+        }
         data["email"] = {"address": f"{user}@example.com"}
         new = tuple(
             Authenticator(f"{kind}-1", kind, f"my {kind}", 1700000000, "192.0.2.7", data[kind]) for kind in kinds
