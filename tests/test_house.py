@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
-
-import pytest
 
 import tfa_middleware
 
@@ -14,11 +13,62 @@ PACKAGE = "tfa_middleware"
 ROOT = Path(tfa_middleware.__file__).parent
 FILE_LIMIT, FUNCTION_LIMIT = 250, 35
 
+#: Files that outsiders may add to; one knows nothing of another, and only those below know them by name.
+STORES = ("memory", "sqlite", "redis", "postgresql", "textfile", "storeaccounts")
+PLUGINS = (*(f"stores.{name}" for name in STORES), "verifiers.totp", "verifiers.email", "verifiers.recovery")
+KNOW_PLUGINS = {"stores.opening", "wiring"}
+
 #: From the ground up. A module imports only from lower steps, never from its own step: modules of one step do not know
 #: each other. A new file needs its place here.
 STAIRCASE: tuple[tuple[str, ...], ...] = (
-    ("errors", "declare", "model", "i18n"),
-    ("settings",),
+    # Words and pure functions.
+    ("errors", "declare", "model", "i18n", "addresses", "hold", "paths", "foreign", "rawtext", "recode"),
+    ("settings", "codes", "cookies", "forms", "tags", "clock", "audit", "theme", "keys", "smtp"),
+    # Contracts, and what stands on words alone.
+    (
+        "stores",
+        "verifiers",
+        "stores.base",
+        "verifiers.base",
+        "stores.pool",
+        "stores.record",
+        "stores.filelook",
+        "stores.filewrite",
+    ),
+    (
+        "stores.accountlines",
+        "element",
+        "held",
+        "invites",
+        "login",
+        "notices",
+        "pages",
+        "request",
+        "sessions",
+        "smtp_url",
+    ),
+    # Concrete stores and verifiers; what decides and counts.
+    (*PLUGINS, "accounts", "challenges", "limiter", "link", "mail", "passes", "quarantine"),
+    ("stores.opening", "realm"),
+    ("gate", "services", "stepup", "whoami"),
+    # One request: what came, where it goes, what is proven, what is answered.
+    ("admission", "mailing", "outside", "replies", "routes"),
+    ("proving", "standing"),
+    ("attempts", "enrolling", "page"),
+    ("challenge_view", "inside"),
+    ("enrol_view",),
+    ("manage_view",),
+    ("views",),
+    # From settings to a running middleware.
+    ("config_values",),
+    ("config_checks", "config_verifiers"),
+    ("config", "advice", "reference", "wiring"),
+    ("middleware",),
+    ("assembly",),
+    ("__init__", "demo_mailbox", "demo_text", "cli_output"),
+    ("cli_command", "demo"),
+    ("cli_accounts", "cli_config", "cli_doctor", "cli_serve", "cli_sessions"),
+    ("cli",),
 )
 
 
@@ -32,6 +82,7 @@ MODULES = {name_of(path): path for path in sorted(ROOT.rglob("*.py"))}
 STEP = {module: step for step, modules in enumerate(STAIRCASE) for module in modules}
 
 
+@cache
 def tree(module: str) -> ast.Module:
     return ast.parse(MODULES[module].read_text(encoding="utf-8"))
 
@@ -70,34 +121,52 @@ def test_every_module_has_its_step() -> None:
     assert sorted(MODULES) == sorted(STEP)
 
 
-@pytest.mark.parametrize("module", sorted(MODULES))
-def test_imports_go_down_the_staircase(module: str) -> None:
-    climbing = {other for other in imports(module) if STEP.get(other, 0) >= STEP.get(module, 0)}
-    assert climbing == set()
+def test_imports_go_down_the_staircase() -> None:
+    climbing = [(module, other) for module in STEP for other in imports(module) if STEP[other] >= STEP[module]]
+    assert climbing == []
 
 
-@pytest.mark.parametrize("module", sorted(MODULES))
-def test_files_and_functions_stay_short(module: str) -> None:
-    lines = len(MODULES[module].read_text(encoding="utf-8").splitlines())
-    long = {f.name: size for f in functions(module) if (size := (f.end_lineno or 0) - f.lineno + 1) > FUNCTION_LIMIT}
-    assert lines <= FILE_LIMIT
-    assert long == {}
+def test_the_core_knows_no_plugin() -> None:
+    knowing = [(module, other) for module in MODULES for other in imports(module) if other in PLUGINS]
+    assert {module for module, _ in knowing} <= KNOW_PLUGINS
 
 
-@pytest.mark.parametrize("module", sorted(MODULES))
-def test_public_names_have_docstrings(module: str) -> None:
-    top = tree(module)
-    silent = [] if ast.get_docstring(top) else ["the module"]
-    silent += [name for name, node in public(top) if not ast.get_docstring(node)]
+def test_files_stay_short() -> None:
+    sizes = {module: len(path.read_text(encoding="utf-8").splitlines()) for module, path in MODULES.items()}
+    assert {module: size for module, size in sizes.items() if size > FILE_LIMIT} == {}
+
+
+def test_functions_stay_short() -> None:
+    sizes = [(module, f.name, (f.end_lineno or 0) - f.lineno + 1) for module in MODULES for f in functions(module)]
+    assert [found for found in sizes if found[2] > FUNCTION_LIMIT] == []
+
+
+def test_public_names_have_docstrings() -> None:
+    # A contract documents its methods once, for all that fulfil it.
+    contracts = {name for name, _ in methods("stores.base")} | {name for name, _ in methods("verifiers.base")}
+    silent = [module for module in MODULES if not ast.get_docstring(tree(module))]
+    for module in MODULES:
+        silent += [f"{module}.{name}" for name, node in top_level(tree(module)) if not ast.get_docstring(node)]
+        silent += [
+            f"{module}.{name}"
+            for name, node in methods(module)
+            if not {name} & contracts and not ast.get_docstring(node)
+        ]
     assert silent == []
 
 
-def public(
-    scope: ast.Module | ast.ClassDef, owner: str = ""
-) -> Iterator[tuple[str, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef]]:
-    """Classes, functions and methods that outsiders may use; a method that overrides one says nothing new."""
+Documented = ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def top_level(scope: ast.Module | ast.ClassDef) -> Iterator[tuple[str, Documented]]:
+    """What outsiders may use of a module or a class: names without an underscore in front."""
     for node in scope.body:
-        if isinstance(node, ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) and not node.name.startswith("_"):
-            yield f"{owner}{node.name}", node
-            if isinstance(node, ast.ClassDef):
-                yield from public(node, f"{node.name}.")
+        if isinstance(node, Documented) and not node.name.startswith("_"):
+            yield node.name, node
+
+
+def methods(module: str) -> Iterator[tuple[str, Documented]]:
+    """The public methods of a module's public classes."""
+    for _, node in top_level(tree(module)):
+        if isinstance(node, ast.ClassDef):
+            yield from top_level(node)
