@@ -14,7 +14,7 @@ nobody can ask again and again until a code that he spied out is wanted. The fra
 no code is good twice, saves the shorter letter and writes the log.
 """
 
-# ruff: noqa: ARG002 -- the protocol's arguments are given whether a kind needs them or not
+
 from __future__ import annotations
 
 import hashlib

@@ -131,7 +131,7 @@ class Tags:
         self._state = self._text
         return at
 
-    def _give_up(self, chunk: bytes, at: int = 0) -> int:  # noqa: ARG002 -- a state like the others
+    def _give_up(self, chunk: bytes, at: int = 0) -> int:
         self._state = self._give_up
         return len(chunk)
 

@@ -1,6 +1,5 @@
 """Codes by email. Better than a password alone, but no authenticator in NIST's sense (SP 800-63B-4 3.1.3.1)."""
 
-# ruff: noqa: ARG002 -- the protocol's arguments are given whether a kind needs them or not
 from __future__ import annotations
 
 import re

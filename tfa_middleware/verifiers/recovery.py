@@ -1,6 +1,5 @@
 """Recovery codes: look-up secrets of NIST SP 800-63B-4 3.1.2 and 4.2.1.1, shown once and kept as salted hashes."""
 
-# ruff: noqa: ARG002 -- the protocol's arguments are given whether a kind needs them or not
 from __future__ import annotations
 
 import base64

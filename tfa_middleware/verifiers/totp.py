@@ -1,6 +1,5 @@
 """Codes of an authenticator app: TOTP of RFC 6238 over HOTP of RFC 4226, with the arithmetic of pyotp."""
 
-# ruff: noqa: ARG002 -- the protocol's arguments are given whether a kind needs them or not
 from __future__ import annotations
 
 import base64
