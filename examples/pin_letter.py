@@ -14,7 +14,6 @@ nobody can ask again and again until a code that he spied out is wanted. The fra
 no code is good twice, saves the shorter letter and writes the log.
 """
 
-
 from __future__ import annotations
 
 import hashlib
