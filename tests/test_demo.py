@@ -140,6 +140,7 @@ def test_the_links_stand_where_the_guide_says(demo: Demo) -> None:
     admin.follow("/admin/login", {"user": "admin", "pass": "open sesame"})
     page = admin.follow("/admin/configuration?tab=security")
     assert page.index('name="admin_password"') < page.index("Two-Factor Authentication") < page.index('name="encrypt"')
+    assert 'class="tfa-inline"' in page  # in its place, not in the corner
 
 
 def test_deleting_the_line_lets_a_locked_out_user_in(demo: Demo) -> None:
