@@ -29,6 +29,7 @@ admission mailing outside replies routes
 proving standing
 attempts enrolling page
 challenge_view inside
+entitlement
 enrol_view
 manage_view
 views

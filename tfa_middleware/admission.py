@@ -37,9 +37,7 @@ class Admission:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def by_password(
-        self, realm: Realm, request: Request, user: str, jar: Mapping[str, str], owner: str
-    ) -> Admitted:
+    def by_password(self, realm: Realm, request: Request, user: str, jar: Mapping[str, str], owner: str) -> Admitted:
         """A pass for an account of which the policy asks no factor."""
         facts = {"origin": request.origin, "client": request.client, "owner": owner}
         record = self._new(realm, user, ("pwd",), bindings=realm.tags.bind_all(jar), **facts)

@@ -35,8 +35,8 @@ def wrap(app: App, settings: Settings) -> TwoFactorMiddleware:
 
 
 def filter_app_factory(app: App, global_conf: Mapping[str, str], **local_conf: str) -> TwoFactorMiddleware:
-    """PasteDeploy's ``paste.filter_app_factory``. ``config = FILE`` names an INI of our own; without it our sections are
-    read from the PasteDeploy file itself."""
+    """PasteDeploy's ``paste.filter_app_factory``. ``config = FILE`` names an INI of our own; without it our sections
+    are read from the PasteDeploy file itself."""
     unknown = sorted(set(local_conf) - {"config"})
     where = global_conf.get("__file__", "")
     if unknown:

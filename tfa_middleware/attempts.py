@@ -136,9 +136,7 @@ class Attempts:
             headers.append(("Location", attempt.wanted))
         return _respond(start_response, held.status, headers, held.body)
 
-    def _hold(
-        self, attempt: Attempt, judged: Judged, enrols: bool, start_response: StartResponse
-    ) -> Iterable[bytes]:
+    def _hold(self, attempt: Attempt, judged: Judged, enrols: bool, start_response: StartResponse) -> Iterable[bytes]:
         """Keep the whole answer; the browser gets a pending session, and nothing of the application's (A9)."""
         request, realm, now = attempt.request, attempt.realm, self._services.clock()
         challenge = Challenge(

@@ -174,10 +174,8 @@ class ChallengeView:
         cookie = realm.cookie.header(Session(PENDING, challenge.id, int(challenge.created)))
         return self._replies.to_challenge(request, realm, [cookie])
 
-    def step_up(self, page: Page, wanted: str) -> webob.Response:
+    def step_up(self, page: Page, record: Pass, wanted: str) -> webob.Response:
         """A change of factors needs a fresh proof (A16); afterwards the browser goes to ``wanted``."""
-        record = page.standing.record
-        assert record is not None
         if self._challenge(page) is None:
             self._opened(page.request, page.realm, record, STEP_UP, record.id, wanted)
         return self._replies.to_challenge(page.request, page.realm)

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import webob
 
 from tfa_middleware.admission import Admission, Admitted
 from tfa_middleware.challenge_view import FATES, ChallengeView
 from tfa_middleware.challenges import Challenge
 from tfa_middleware.enrolling import Enrolling
+from tfa_middleware.entitlement import Entitlement, Who
 from tfa_middleware.errors import Locked, Rejected, Void
 from tfa_middleware.i18n import N_, catalogue
-from tfa_middleware.model import Account
 from tfa_middleware.page import Page
 from tfa_middleware.proving import Proving
 from tfa_middleware.replies import Replies
 from tfa_middleware.services import Services
-from tfa_middleware.stepup import is_fresh
 from tfa_middleware.verifiers.base import Enrolled
 
 WRONG = N_("This is not right. Please try again.")
@@ -27,16 +24,8 @@ HINTS = {
     "email": N_("We mail you a code each time. Better than a password alone, weaker than an app."),
     "recovery": N_("Codes on paper, each good for one sign-in."),
 }
+NO_HINT = N_("Another second factor of this service.")
 RECOVERY = "recovery"
-
-
-@dataclass(frozen=True)
-class Who:
-    """For whom a factor is enrolled: by a pass, or by a login that must enrol before anything opens (``challenge``)."""
-
-    user: str
-    account: Account
-    challenge: Challenge | None
 
 
 class EnrolView:
@@ -47,6 +36,7 @@ class EnrolView:
         self._replies = replies
         self._proving = proving
         self._challenge_view = challenge
+        self._entitlement = Entitlement(services, replies, challenge)
         self._enrolling = Enrolling(services, proving)
         self._admission = Admission(services)
 
@@ -54,81 +44,34 @@ class EnrolView:
 
     def choose(self, page: Page) -> webob.Response:
         """GET enrol: the kinds to choose from."""
-        who = self._who(page)
-        return self._barred(page, who) or self._choose(page, self._sure(who))
+        who = self._entitlement.of(page)
+        return self._choose(page, who) if isinstance(who, Who) else who
 
     def start(self, page: Page) -> webob.Response:
         """POST enrol: begin a kind."""
-        who = self._who(page)
-        barred = self._barred(page, who)
-        if barred is not None:
-            return barred
-        sure = self._sure(who)
+        who = self._entitlement.of(page)
+        if not isinstance(who, Who):
+            return who
         try:
-            if not self._invited(page, sure):
-                return self._choose(page, sure, error=WRONG_INVITE, status=403)
+            if not self._entitlement.invited(page, who):
+                return self._choose(page, who, error=WRONG_INVITE, status=403)
             enrolment = self._enrolling.begin(
-                page.realm, page.session_id, sure.user, page.form.get("kind", ""), page.request
+                page.realm, page.session_id, who.user, page.form.get("kind", ""), page.request
             )
         except Locked as error:
             return self._replies.locked(page.request, page.realm, error)
         except Rejected:
-            return self._choose(page, sure, status=403)
+            return self._choose(page, who, status=403)
         return self._services.pages.see_other(self._url(page, enrolment.kind))
-
-    def _who(self, page: Page) -> Who | None:
-        realm = page.realm
-        if page.passed and page.standing.record is not None:
-            user = page.standing.record.user
-            return Who(user, realm.accounts.get(user), None)
-        found = self._services.challenges.fetch(realm.name, page.session_id) if page.waits else None
-        return Who(found[0].user, realm.accounts.get(found[0].user), found[0]) if found else None
-
-    def _barred(self, page: Page, who: Who | None) -> webob.Response | None:
-        """Who may not enrol here: nobody known (403), a login that has a factor to prove first (E2), a proof that is
-        not fresh (A16), a realm without second factors."""
-        if who is None:
-            return self._replies.start_again(page.request, page.realm)
-        if who.challenge is not None and (not who.challenge.enrols or who.account.authenticators):
-            return self._services.pages.refusal(403, "second_factor_required")
-        if page.realm.settings.policy == "off":
-            return self._services.pages.refusal(403, "policy_off")
-        if who.challenge is None and not is_fresh(page.realm, page.standing.record, who.account, self._services.clock()):
-            return self._challenge_view.step_up(page, self._replies.base(page.request, page.realm))
-        return None
-
-    @staticmethod
-    def _sure(who: Who | None) -> Who:
-        if who is None:
-            raise Void("nobody enrols")
-        return who
-
-    def _needs_invite(self, page: Page, who: Who) -> bool:
-        return page.realm.settings.enrolment == "invite" and not who.account.authenticators
-
-    def _invited(self, page: Page, who: Who) -> bool:
-        """Whether the first enrolment is allowed: an operator's code opens it for this session (E1)."""
-        key = f"invited:{page.realm.name}:{page.session_id}"
-        if not self._needs_invite(page, who) or self._services.store.get(key):
-            return True
-        self._services.limiter.reserve(page.realm.name, who.user, "invite")
-        if not self._services.invites.use(page.realm.name, who.user, page.form.get("invite", "")):
-            return False
-        self._services.limiter.succeeded(page.realm.name, who.user, "invite")
-        self._services.store.put(key, b"1", ttl=600)
-        self._services.audit.emit("invite_used", realm=page.realm.name, user=who.user, origin=page.request.origin)
-        return True
 
     def _choose(self, page: Page, who: Who, error: str = "", status: int = 200) -> webob.Response:
         realm = page.realm
         _ = catalogue(page.request.language(self._services.settings.tfa.language)).gettext
         kinds = [
-            {"kind": kind, "title": _(realm.accounts.verifiers[kind].title), "hint": _(HINTS[kind]) if kind in HINTS else ""}
+            {"kind": kind, "title": _(realm.accounts.verifiers[kind].title), "hint": _(HINTS.get(kind, NO_HINT))}
             for kind in realm.accounts.primary_kinds()
         ]
-        invite = self._needs_invite(page, who) and not self._services.store.get(
-            f"invited:{realm.name}:{page.session_id}"
-        )
+        invite = self._entitlement.needs_invite(page, who)
         return self._replies.page(
             page.request, realm, "choose.html", status=status, csrf=page.csrf, user=who.user, kinds=kinds,
             required=who.challenge is not None, invite=invite, error=_(error) if error else "",
@@ -139,21 +82,19 @@ class EnrolView:
 
     def show(self, page: Page) -> webob.Response:
         """GET enrol/KIND: the step that is asked now."""
-        who = self._who(page)
-        barred = self._barred(page, who)
-        if barred is not None:
-            return barred
+        who = self._entitlement.of(page)
+        if not isinstance(who, Who):
+            return who
         enrolment = self._enrolling.fetch(page.realm, page.session_id, page.parts[1])
         if enrolment is None:
             return self._services.pages.see_other(self._replies.base(page.request, page.realm) + "enrol")
-        return self._page(page, self._sure(who), enrolment)
+        return self._page(page, who, enrolment)
 
     def act(self, page: Page) -> webob.Response:
         """POST enrol/KIND: confirm, resend or cancel."""
-        who = self._who(page)
-        barred = self._barred(page, who)
-        if barred is not None:
-            return barred
+        who = self._entitlement.of(page)
+        if not isinstance(who, Who):
+            return who
         enrolment = self._enrolling.fetch(page.realm, page.session_id, page.parts[1])
         back = self._services.pages.see_other(self._replies.base(page.request, page.realm) + "enrol")
         if enrolment is None:
@@ -162,8 +103,8 @@ class EnrolView:
             self._enrolling.drop(enrolment)
             return back
         if page.action == "resend":
-            return self._sent(page, self._sure(who), enrolment)
-        return self._confirm(page, self._sure(who), enrolment, back)
+            return self._sent(page, who, enrolment)
+        return self._confirm(page, who, enrolment, back)
 
     def _confirm(self, page: Page, who: Who, enrolment: Challenge, back: webob.Response) -> webob.Response:
         try:
@@ -224,10 +165,9 @@ class EnrolView:
         return self._services.pages.see_other(landing, admitted.cookies)
 
     def _admitted(self, page: Page, who: Who, amr: str) -> Admitted:
-        if who.challenge is None:
-            assert page.standing.record is not None
+        if page.standing.record is not None:
             return self._admission.after_change(page.realm, page.standing.record, proved=True)
-        if not self._services.challenges.consume(who.challenge):
+        if who.challenge is None or not self._services.challenges.consume(who.challenge):
             raise Void("the login is over")
         return self._admission.by_factor(page.realm, who.challenge, amr)
 
@@ -246,9 +186,7 @@ class EnrolView:
         self._enrolling.save(page.realm, enrolment, made)
         return made.show
 
-    def codes(
-        self, page: Page, user: str, codes: tuple[str, ...], landing: str, admitted: Admitted
-    ) -> webob.Response:
+    def codes(self, page: Page, user: str, codes: tuple[str, ...], landing: str, admitted: Admitted) -> webob.Response:
         """The codes, shown this once."""
         return self._replies.page(
             page.request, page.realm, "codes.html", user=user, codes=list(codes), next=landing, headers=admitted.cookies

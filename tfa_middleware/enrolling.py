@@ -1,4 +1,4 @@
-"""Enrols a factor step by step: begun by a POST, proven by a code, saved once, told to the person (REQUIREMENTS B, E)."""
+"""Enrols a factor step by step: begun by a POST, proven by a code, saved once, told to the person (B, E)."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Enrolling:
         self._services.challenges.consume(enrolment)
 
     def answer(self, realm: Realm, enrolment: Challenge, form: Form, request: Request) -> Enrolled | Challenge:
-        """One step: what was enrolled, or the enrolment at its next step. Raises `Void` after too many, or `Rejected`."""
+        """One step: what was enrolled, or the enrolment at its next step. Raises `Rejected`, `Void` after too many."""
         counted = self._services.challenges.count_try(realm.name, enrolment.id)
         if counted is None or counted.tries > self._services.settings.limits.challenge_tries:
             if counted is not None:

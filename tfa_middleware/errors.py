@@ -14,9 +14,7 @@ class ConfigError(TwoFactorError):
     expected. ``nearest`` is the closest valid name when one was misspelt.
     """
 
-    def __init__(
-        self, problem: str, *, where: str = "", section: str = "", key: str = "", nearest: str = ""
-    ) -> None:
+    def __init__(self, problem: str, *, where: str = "", section: str = "", key: str = "", nearest: str = "") -> None:
         super().__init__(problem)
         self.problem = problem
         self.where = where

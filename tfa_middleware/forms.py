@@ -19,7 +19,7 @@ import multipart
 from tfa_middleware.errors import BadRequest
 
 Pairs = list[tuple[str, str]]
-_TRUNCATED = re.compile(r"\x00.*", re.S)
+_TRUNCATED = re.compile(r"\x00.*", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -112,7 +112,9 @@ class _Chained(io.RawIOBase):
 def query_fields(query: str) -> Pairs:
     """The fields of a query string, ``&`` and ``;`` as separators (both are in use)."""
     pairs = _urlencoded(query)
-    return pairs + [pair for pair in _urlencoded(query.replace(";", "&")) if pair not in pairs] if ";" in query else pairs
+    if ";" not in query:
+        return pairs
+    return pairs + [pair for pair in _urlencoded(query.replace(";", "&")) if pair not in pairs]
 
 
 def _urlencoded(text: str) -> Pairs:
@@ -134,31 +136,32 @@ def read(environ: dict[str, Any], body: bytes | None) -> Fields:
     if reader is None or charset not in ("", "utf-8", "utf8", "us-ascii"):
         return Fields([], query, readable=False, empty=False)
     try:
-        return Fields(reader(body, environ), query, empty=False)
+        return Fields(reader(body, environ.get("CONTENT_TYPE", "")), query, empty=False)
     except (ValueError, RecursionError, multipart.MultipartError):
         return Fields([], query, readable=False, empty=False)
 
 
 def _content_type(text: str) -> tuple[str, str]:
     kind, _, rest = text.partition(";")
-    charsets = re.findall(r"""charset\s*=\s*["']?([^\s;"']*)""", rest, re.I)
+    charsets = re.findall(r"""charset\s*=\s*["']?([^\s;"']*)""", rest, re.IGNORECASE)
     return kind.strip().lower(), (charsets[0].lower() if len(charsets) == 1 else "?" if charsets else "")
 
 
-def _form(body: bytes, environ: dict[str, Any]) -> Pairs:
+def _form(body: bytes, _: str) -> Pairs:
     return query_fields(body.decode("utf-8", "replace"))
 
 
-def _multipart(body: bytes, environ: dict[str, Any]) -> Pairs:
-    kind, options = multipart.parse_options_header(environ["CONTENT_TYPE"])
+def _multipart(body: bytes, content_type: str) -> Pairs:
+    _, options = multipart.parse_options_header(content_type)
     boundary = options.get("boundary")
     if not boundary:
         raise ValueError("no boundary")
-    with_files = multipart.MultipartParser(io.BytesIO(body), boundary, content_length=len(body), memory_limit=len(body) + 1)
-    return [(part.name, "" if part.filename else part.raw.decode("utf-8", "replace")) for part in with_files]
+    size = len(body)
+    parts = multipart.MultipartParser(io.BytesIO(body), boundary, content_length=size, memory_limit=size + 1)
+    return [(part.name, "" if part.filename else part.raw.decode("utf-8", "replace")) for part in parts]
 
 
-def _json(body: bytes, environ: dict[str, Any]) -> Pairs:
+def _json(body: bytes, _: str) -> Pairs:
     return list(_flat(json.loads(body.decode("utf-8"), object_pairs_hook=_unique)))
 
 

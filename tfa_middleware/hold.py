@@ -41,7 +41,9 @@ class Answer:
             self.close()
             raise ApplicationError from error
 
-    def _start_response(self, status: str, headers: HeaderList, exc_info: ExcInfo | None = None) -> Callable[[bytes], None]:
+    def _start_response(
+        self, status: str, headers: HeaderList, exc_info: ExcInfo | None = None
+    ) -> Callable[[bytes], None]:
         if self.status and not exc_info:
             raise AssertionError("start_response was called twice without exc_info")
         # Nothing has gone to the browser yet, so an error page may always take the place of what was announced (H3).
@@ -138,4 +140,3 @@ def guarded(app: App) -> App:
             raise ApplicationError from error
 
     return call
-

@@ -54,7 +54,7 @@ class Inside:
     def _editor(self, realm: Realm, record: Pass) -> Edit:
         began = time.monotonic()
 
-        def edit(status: str, headers: HeaderList) -> HeaderList:
+        def edit(_: str, headers: HeaderList) -> HeaderList:
             self._check_alive(record, began)
             return self.settled(realm, record, headers)
 
@@ -104,7 +104,7 @@ class Inside:
         """The application's own logout: it hears of it with the cookies of the pass, which ends whatever it answers."""
         self.end(record, "the application's logout")
 
-        def edit(status: str, headers: HeaderList) -> HeaderList:
+        def edit(_: str, headers: HeaderList) -> HeaderList:
             return [*private(without_ours(self._services, headers)), realm.cookie.removal()]
 
         return self._app(request.forwarded(cookie), edited(start_response, edit))
@@ -136,7 +136,9 @@ class Inside:
 
     def _rebinds(self, realm: Realm, record: Pass, headers: HeaderList) -> bool:
         """Whether an answer changes the value of a cookie that the pass is bound to (i: the second-account pivot)."""
-        return any(not one.deletes and record.bindings.get(name) for name, one in self._news(realm, record, headers).items())
+        return any(
+            not one.deletes and record.bindings.get(name) for name, one in self._news(realm, record, headers).items()
+        )
 
     def _linked(
         self, request: Request, realm: Realm, answer: Answer, headers: HeaderList
@@ -170,9 +172,7 @@ class Inside:
             return [held.body]
         return self._pivoted(Attempt(request, realm, now, jar), held, record, start_response)
 
-    def _pivoted(
-        self, attempt: Attempt, held: Held, record: Pass, start_response: StartResponse
-    ) -> Iterable[bytes]:
+    def _pivoted(self, attempt: Attempt, held: Held, record: Pass, start_response: StartResponse) -> Iterable[bytes]:
         facts = {"realm": record.realm, "user": record.user, "origin": attempt.request.origin}
         self._services.audit.emit("pivot_refused", **facts, warning=True, now=attempt.name)
         return self._attempts.hold_as(attempt, held, start_response)
@@ -215,4 +215,3 @@ class Inside:
         self.end(record, "a form with a password changed the session")
         jar = cookies.overlay(jar, cookies.all_set(held.headers, self._services.clock()))
         return self._pivoted(Attempt(request, realm, record.user, jar), held, record, start_response)
-

@@ -39,7 +39,7 @@ class Invites:
         return self._store.delete(_key(realm, user), version=entry.version)
 
     def _hash(self, realm: str, user: str, code: str) -> bytes:
-        text = "\x00".join((realm, user, code)).encode("utf-8", "replace")
+        text = f"{realm}\x00{user}\x00{code}".encode("utf-8", "replace")
         return hmac.new(self._key, text, hashlib.sha256).hexdigest().encode()
 
 

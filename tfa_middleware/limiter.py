@@ -47,7 +47,7 @@ class Limiter:
 
     def rebound(self, realm: str, user: str, kind: str) -> None:
         """A factor was enrolled anew: its own count in a row starts again (D2)."""
-        self._change(realm, user, lambda record, now: record["row"].pop(kind, None))
+        self._change(realm, user, lambda record, _: record["row"].pop(kind, None))
 
     def reset(self, realm: str, user: str) -> None:
         """An operator forgives everything."""

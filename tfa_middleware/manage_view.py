@@ -1,5 +1,6 @@
 """The management page: what is enrolled, the tick "Enabled", recovery codes, signed-in browsers."""
 
+
 from __future__ import annotations
 
 import hashlib
@@ -65,7 +66,7 @@ class ManageView:
         if page.action not in self._fresh:
             return self._page(page, record, account, status=400)
         if not is_fresh(page.realm, record, account, self._services.clock()):
-            return self._challenge.step_up(page, self._replies.base(page.request, page.realm))
+            return self._challenge.step_up(page, record, self._replies.base(page.request, page.realm))
         return self._fresh[page.action](page, record, account)
 
     # -- what changes factors
@@ -200,13 +201,16 @@ class ManageView:
 
     def _locked_note(self, page: Page, record: Pass, account: Account, _: Callable[[str], str]) -> str:
         """Tell the person of a lock that the 30 days' cap or too many tries put on a factor (D4)."""
-        for kind in account.kinds():
-            try:
-                self._services.limiter.check(record.realm, record.user, kind)
-            except Locked:
-                title = _(page.realm.accounts.verifiers[kind].title)
-                return _("After too many wrong codes, this factor rests at present: %(title)s") % {"title": title}
-        return ""
+        resting = [kind for kind in account.kinds() if self._rests(record, kind)]
+        titles = ", ".join(_(page.realm.accounts.verifiers[kind].title) for kind in resting)
+        return _("After too many wrong codes, this rests at present: %(title)s") % {"title": titles} if titles else ""
+
+    def _rests(self, record: Pass, kind: str) -> bool:
+        try:
+            self._services.limiter.check(record.realm, record.user, kind)
+        except Locked:
+            return True
+        return False
 
 
 def public_id(record: Pass) -> str:

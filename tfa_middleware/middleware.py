@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from tfa_middleware import cookies, forms, gate
@@ -39,6 +39,9 @@ class Turn:
     fields: forms.Fields
 
 
+Action = Callable[[Turn, StartResponse], Iterable[bytes]]
+
+
 class TwoFactorMiddleware:
     """Puts a second factor in front of ``app``, a WSGI application that knows nothing of it.
 
@@ -60,7 +63,7 @@ class TwoFactorMiddleware:
         self._attempts = Attempts(self._app, services, self._replies, self._outside, proving)
         self._inside = Inside(self._app, services, self._replies, self._attempts)
         self._views = Views(services, self._replies, self._standings, proving)
-        self._actions = {
+        self._actions: dict[str, Action] = {
             gate.FORWARD_BARE: self._forward_bare,
             gate.FORWARD_EXEMPT: self._forward_exempt,
             gate.FORWARD_VISITOR: self._forward_visitor,
@@ -74,7 +77,7 @@ class TwoFactorMiddleware:
         }
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        """One request: at once where its verdict is known, else by the law of the gate. No error lets anything through."""
+        """One request: at once where its verdict is known, else by the law of the gate."""
         try:
             route = self._routes.find(environ)
             if route.ours:
@@ -88,7 +91,7 @@ class TwoFactorMiddleware:
             return self._by_the_law(Request.of(dict(environ), self._trusted), route.realm, start_response)
         except ApplicationError as error:
             raise (error.__cause__ or error) from None
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - the last resort: nothing is let through (K6)
             return self._failed(environ, start_response, error)
 
     def _by_the_law(self, request: Request, realm: Realm, start_response: StartResponse) -> Iterable[bytes]:
@@ -101,7 +104,7 @@ class TwoFactorMiddleware:
     # -- what the law looks at
 
     def _read(self, request: Request, path: str, standing: Standing) -> forms.Fields:
-        """The fields of the request, where a password in them would matter; the body stays whole for the application."""
+        """The fields, where a password in them would matter; the body stays whole for the application."""
         matters = path == LOGIN or (standing.state == PASSED and not request.safe)
         if not matters or standing.state == PENDING:
             return forms.Fields()
@@ -168,7 +171,7 @@ class TwoFactorMiddleware:
             response = self._replies.to_entry(request, realm, turn.standing.session)
         return answered(response, request, start_response)
 
-    def _refuse(self, turn: Turn, start_response: StartResponse) -> Iterable[bytes]:
+    def _refuse(self, *_: object) -> Iterable[bytes]:
         raise BadRequest("a body that cannot be read, where a login is expected")
 
     def _failed(self, environ: Environ, start_response: StartResponse, error: Exception) -> Iterable[bytes]:

@@ -34,9 +34,7 @@ class Outside:
         header = "; ".join(f"{name}={value}" if name else value for name, value in kept)
         return self._app(request.forwarded(header, tokens=True), start_response)
 
-    def visit(
-        self, request: Request, realm: Realm, session: Session, start_response: StartResponse
-    ) -> Iterable[bytes]:
+    def visit(self, request: Request, realm: Realm, session: Session, start_response: StartResponse) -> Iterable[bytes]:
         """A login page: the visitor's own cookies go there, what it sets is bound to this browser."""
         jar = self.visitor_cookies(request, realm, session)
         merged: HeaderList = []
@@ -45,7 +43,7 @@ class Outside:
             # A session that the application already knows is not a visitor's (Cacti, DokuWiki).
             jar, merged = ({}, []) if known else (jar, merged)
 
-        def edit(status: str, headers: HeaderList) -> HeaderList:
+        def edit(_: str, headers: HeaderList) -> HeaderList:
             headers = private([*headers, *merged])
             if realm.quarantine.free(jar) != jar:
                 # A login was made with these cookies while the application worked on this request (case 14).
@@ -105,5 +103,5 @@ def _as_private(text: str) -> str:
     return ", ".join(["private", *(part for part in rest if part.lower() != "private")])
 
 
-def _no_cookies(status: str, headers: HeaderList) -> HeaderList:
+def _no_cookies(_: str, headers: HeaderList) -> HeaderList:
     return cookies.without_set_cookie(headers)

@@ -1,8 +1,8 @@
 """One canonical form of a request's path, what is odd about it, and which area it lies in.
 
-Servers, proxies and applications read ``//``, ``%2e``, ``;x`` or a full-width letter in different ways. A path that any of
-them could read differently is *odd*: no list of exceptions matches it. Where two readings fall into different realms,
-the request is refused (REQUIREMENTS A2).
+Servers, proxies and applications read ``//``, ``%2e``, ``;x`` or a full-width letter in different ways. A path that any
+of them could read differently is *odd*: no list of exceptions matches it. Where two readings fall into different
+realms, the request is refused (REQUIREMENTS A2).
 """
 
 from __future__ import annotations
@@ -13,7 +13,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
-_SESSION_PARAMETER = re.compile(r";(?:jsessionid|phpsessid|sessionid|session_id|session|sid|cfid|cftoken)(?:=[^/;]*)?", re.I)
+_SESSION_PARAMETER = re.compile(
+    r";(?:jsessionid|phpsessid|sessionid|session_id|session|sid|cfid|cftoken)(?:=[^/;]*)?", re.IGNORECASE
+)
 _ODD = re.compile(r"//|\\|[\x00-\x1f\x7f]|;|%[0-9A-Fa-f]{2}|/\.{1,2}(?:/|$)|[?#]|\ufffd|[. ](?:/|$)")
 _CUT = re.compile(r"[;?#].*")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\u200b-\u200f\u2060\ufeff]")
@@ -84,7 +86,7 @@ class Globs:
             re.escape(pattern).replace(r"\*", ".*") if "*" in pattern else re.escape(pattern.rstrip("/")) + "/?"
             for pattern in patterns
         )
-        self._regex = re.compile("|".join(alternatives) or r"(?!)", re.S)
+        self._regex = re.compile("|".join(alternatives) or r"(?!)", re.DOTALL)
 
     def match(self, path: str) -> bool:
         """Whether any pattern matches the whole path."""

@@ -35,7 +35,14 @@ class Replies:
         return f"{request.mount}{self._tfa.prefix}{realm.name}/"
 
     def page(
-        self, request: Request, realm: Realm | None, template: str, *, status: int = 200, headers: Headers = (), **facts: Any
+        self,
+        request: Request,
+        realm: Realm | None,
+        template: str,
+        *,
+        status: int = 200,
+        headers: Headers = (),
+        **facts: Any,
     ) -> webob.Response:
         """One of our pages in the person's language."""
         root = f"{request.mount}{self._tfa.prefix}"
@@ -64,7 +71,7 @@ class Replies:
         headers: Headers = (),
         **facts: Any,
     ) -> webob.Response:
-        """A page that says what happened and what to do next; a script gets ``word`` as JSON. Texts are source texts."""
+        """A page that says what happened and what to do next; a script gets ``word`` as JSON. Texts are sources."""
         if not request.navigation:
             return self._services.pages.refusal(status, word, link, headers)
         _ = catalogue(request.language(self._tfa.language)).gettext
@@ -93,8 +100,10 @@ class Replies:
 
     def start_again(self, request: Request, realm: Realm, *, void: bool = False) -> webob.Response:
         """The login that waited is over: the password is asked again."""
-        text = N_("Too many wrong codes were entered. Please sign in with your password again.") if void else N_(
-            "This sign-in is over: it took too long, or it was finished or dropped. Please sign in again."
+        text = (
+            N_("Too many wrong codes were entered. Please sign in with your password again.")
+            if void
+            else N_("This sign-in is over: it took too long, or it was finished or dropped. Please sign in again.")
         )
         return self.message(
             request, realm, 403, N_("Please sign in again"), text, word="start_again",

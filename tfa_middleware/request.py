@@ -23,10 +23,18 @@ IDENTITY = frozenset(
     | {"HTTP_X_AUTHENTICATED_USER", "HTTP_X_ORIGINAL_URL", "HTTP_X_REWRITE_URL", "HTTP_X_ORIGINAL_URI"}
     | {"HTTP_X_FORWARDED_URI", "HTTP_X_FORWARDED_PATH", "HTTP_X_FORWARDED_PREFIX", "HTTP_X_HTTP_METHOD_OVERRIDE"}
     | {"HTTP_X_HTTP_METHOD", "HTTP_X_METHOD_OVERRIDE", "HTTP_X_SSL_CLIENT_S_DN", "HTTP_X_CLIENT_CERT"}
-    | {"HTTP_SSL_CLIENT_CERT", "HTTP_SSL_CLIENT_S_DN", "HTTP_X_FORWARDED_CLIENT_CERT", "HTTP_COOKIE2", "HTTP_X_TFA_USER"}
+    | {
+        "HTTP_SSL_CLIENT_CERT",
+        "HTTP_SSL_CLIENT_S_DN",
+        "HTTP_X_FORWARDED_CLIENT_CERT",
+        "HTTP_COOKIE2",
+        "HTTP_X_TFA_USER",
+    }
 )
 #: Further credentials in headers: for machine clients only.
-TOKENS = frozenset({"HTTP_AUTHORIZATION", "HTTP_X_AUTH_TOKEN", "HTTP_X_API_KEY", "HTTP_X_AUTH_USER", "HTTP_X_ACCESS_TOKEN"})
+TOKENS = frozenset(
+    {"HTTP_AUTHORIZATION", "HTTP_X_AUTH_TOKEN", "HTTP_X_API_KEY", "HTTP_X_AUTH_USER", "HTTP_X_ACCESS_TOKEN"}
+)
 _BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
 _SYSTEMS = (("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"), ("Mac OS", "macOS"))
 
@@ -178,4 +186,3 @@ def _quoted(path: str) -> str:
 def header(headers: list[tuple[str, str]], name: str) -> str:
     """The last header of a name in an answer, or empty."""
     return next((value for key, value in reversed(headers) if key.lower() == name), "")
-

@@ -38,7 +38,6 @@ class Services:
     pages: Pages
     sealer: Sealer
     clock: Callable[[], float]
-    run_later: Callable[[Callable[[], None]], None]
 
     def operator_reset(self, realm: str, user: str, reason: str, kind: str | None = None) -> bool:
         """An operator takes an account's factors away (E9, E10): passes end, counters start anew, it is audited and
@@ -49,6 +48,12 @@ class Services:
         self.passes.end_all(realm, user)
         addresses = [str(one.data.get("address", "")) for one in before.of_kind("email")] if before else []
         self.audit.emit(
-            "reset", realm=realm, user=user, warning=True, reason=reason, kind=kind or "all", addresses=",".join(addresses)
+            "reset",
+            realm=realm,
+            user=user,
+            warning=True,
+            reason=reason,
+            kind=kind or "all",
+            addresses=",".join(addresses),
         )
         return before is not None

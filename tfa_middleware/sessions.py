@@ -28,7 +28,7 @@ Bindings = Mapping[str, tuple[str, ...]]
 
 @dataclass(frozen=True)
 class Session:
-    """What one signed cookie says. ``bindings`` are a visitor's, ``wanted`` the address to return to after the login."""
+    """What one signed cookie says. ``bindings`` are a visitor's, ``wanted`` the address to return to later."""
 
     state: str
     id: str
@@ -64,7 +64,8 @@ class Tags:
         """Whether ``value`` is one that ``bindings`` vouch for."""
         known = bindings.get(name, ())
         # Every comparison is made: the time tells nothing of which one matched (B7).
-        return any([hmac.compare_digest(tag, one) for tag in self.all(name, value) for one in known])
+        matches = [hmac.compare_digest(tag, one) for tag in self.all(name, value) for one in known]
+        return any(matches)
 
     def bind(self, bindings: Bindings, changes: Mapping[str, SetCookie]) -> dict[str, tuple[str, ...]]:
         """``bindings`` after an answer: two tags a name are kept, since answers may arrive in another order than they
@@ -136,7 +137,8 @@ class SessionCookie:
     def csrf_matches(self, session: Session, token: str) -> bool:
         """Whether a posted token belongs to this session."""
         given = token.encode("utf-8", "replace")
-        return any([hmac.compare_digest(_token(key, session).encode(), given) for key in self._csrf])
+        matches = [hmac.compare_digest(_token(key, session).encode(), given) for key in self._csrf]
+        return any(matches)
 
 
 def _token(key: bytes, session: Session) -> str:

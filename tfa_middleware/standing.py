@@ -118,4 +118,3 @@ class Standings:
             if (realm.name, name) not in self._reported and len(self._reported) < 1000:
                 self._reported.add((realm.name, name))
                 self._services.audit.emit("cookie_dropped", realm=realm.name, user=record.user, cookie=name)
-

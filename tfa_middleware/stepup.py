@@ -7,8 +7,6 @@ from tfa_middleware.passes import Pass
 from tfa_middleware.realm import Realm
 
 
-def is_fresh(realm: Realm, record: Pass | None, account: Account, now: float) -> bool:
+def is_fresh(realm: Realm, record: Pass, account: Account, now: float) -> bool:
     """Whether the pass may change the account's factors now. Where there is no factor yet, none can be asked for."""
-    if record is None:
-        return False
     return not account.authenticators or (record.proved > 0 and now - record.proved <= realm.settings.fresh)

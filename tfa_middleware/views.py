@@ -58,7 +58,9 @@ class Views:
             return self._refused(request, 403, realm=realm)
         return act(page)
 
-    def _find(self, parts: list[str]) -> tuple[Callable[[Page], webob.Response] | None, Callable[[Page], webob.Response]]:
+    def _find(
+        self, parts: list[str]
+    ) -> tuple[Callable[[Page], webob.Response] | None, Callable[[Page], webob.Response]]:
         if parts in ([], [""]):
             return self._manage.show, self._manage.act
         if parts == ["challenge"]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 
 from tfa_middleware.audit import Audit
 from tfa_middleware.challenges import Challenges, Consumption
@@ -24,6 +25,9 @@ from tfa_middleware.stores.storeaccounts import StoreAccounts
 from tfa_middleware.stores.textfile import TextFileAccounts
 from tfa_middleware.verifiers.base import Verifier
 
+#: Runs a job beside the request.
+RunLater = Callable[[Callable[[], None]], None]
+
 
 def services(
     settings: Settings,
@@ -31,7 +35,7 @@ def services(
     clock: Callable[[], float] = time.time,
     store: Store | None = None,
     mailer: Mailer | None = None,
-    run_later: Callable[[Callable[[], None]], None] = in_a_thread,
+    run_later: RunLater = in_a_thread,
 ) -> Services:
     """The parts for these settings. ``clock``, ``store`` and ``mailer`` take the place of the configured ones."""
     folder, tfa = settings.folder, settings.tfa
@@ -39,10 +43,8 @@ def services(
     store = store or open_store(tfa.store, folder)
     records = _records(settings, keys, store)
     verifiers: Mapping[str, Verifier] = {kind: made(options) for kind, (made, options) in settings.verifiers.items()}
-    realms = [
-        Realm(one, keys, store, records, verifiers, clock, insecure=tfa.insecure_dev) for one in settings.realms
-    ]
-    host = tfa.base_url.partition("://")[2] or "localhost"
+    make = partial(Realm, keys=keys, store=store, records=records, verifiers=verifiers, clock=clock)
+    realms = [make(one, insecure=tfa.insecure_dev) for one in settings.realms]
     parts = Services(
         settings=settings,
         keys=keys,
@@ -54,15 +56,14 @@ def services(
         consumption=Consumption(store),
         limiter=Limiter(store, settings.limits, clock),
         mail_limiter=MailLimiter(store, settings.limits),
-        mailer=mailer or open_mailer(settings.mail, folder, host),
+        mailer=mailer or open_mailer(settings.mail, folder, tfa.base_url.partition("://")[2] or "localhost"),
         invites=Invites(store, keys),
         audit=Audit(clock, folder / tfa.audit_file if tfa.audit_file else None),
         pages=Pages(tfa, folder),
         sealer=Sealer(keys, "page"),
         clock=clock,
-        run_later=run_later,
     )
-    _notices(parts, verifiers)
+    _notices(parts, verifiers, run_later)
     return parts
 
 
@@ -73,7 +74,7 @@ def _records(settings: Settings, keys: Keys, store: Store) -> AccountStore:
     return TextFileAccounts(settings.folder / settings.tfa.accounts, sealer)
 
 
-def _notices(parts: Services, verifiers: Mapping[str, Verifier]) -> None:
+def _notices(parts: Services, verifiers: Mapping[str, Verifier], run_later: RunLater) -> None:
     tfa = parts.settings.tfa
     notices = Notices(
         parts.accounts.get,
@@ -81,7 +82,7 @@ def _notices(parts: Services, verifiers: Mapping[str, Verifier]) -> None:
         tfa.issuer,
         catalogue(tfa.language).gettext,
         parts.mail_limiter.notice,
-        parts.run_later,
+        run_later,
         {kind: verifier.title for kind, verifier in verifiers.items()},
     )
     notices.watch(parts.audit)
