@@ -44,13 +44,12 @@ def services(
     records = _records(settings, keys, store)
     verifiers: Mapping[str, Verifier] = {kind: made(options) for kind, (made, options) in settings.verifiers.items()}
     make = partial(Realm, keys=keys, store=store, records=records, verifiers=verifiers, clock=clock)
-    realms = [make(one, insecure=tfa.insecure_dev) for one in settings.realms]
     parts = Services(
         settings=settings,
         keys=keys,
         store=store,
         accounts=records,
-        map=Map(realms),
+        map=Map([make(one, insecure=tfa.insecure_dev) for one in settings.realms]),
         passes=Passes(store, records.stamp, clock),
         challenges=Challenges(store, keys, clock),
         consumption=Consumption(store),
