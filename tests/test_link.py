@@ -254,6 +254,7 @@ class TestPlace:
             ("<a title=don't name=x>1</a>'>", "[name=x]", "<a title=don't name=x>1</a>|'>"),
             (f"<img src=data:{LONG} id=x>", "#x", f"<img src=data:{LONG} id=x>|"),
             ("<scripty></scripty><p id=x></p>", "#x", "<scripty></scripty><p id=x></p>|"),
+            ("<script><!--><script></script><p id=x></p>", "#x", "<script><!--><script></script><p id=x></p>|"),
             ("a < b <3 <p id=x></p>", "#x", "a < b <3 <p id=x></p>|"),
         ],
     )
@@ -413,6 +414,15 @@ class TestCodings:
         assert got.endswith(packed[2500:])
         with pytest.raises(zlib.error):
             zlib.decompressobj(31).decompress(got)
+
+    @pytest.mark.parametrize("size", range(60, 70))
+    def test_no_text_waits_for_the_next_chunk(self, size: int) -> None:  # H6
+        packed = compressed(b"\0" * 1_000_000)
+        plain, seen = zlib.decompressobj(31), zlib.decompressobj(31)
+        chunks = split(packed, list(range(0, len(packed), size)))
+        stream = iter(inject(OK, [*HTML, ("Content-Encoding", "gzip")], chunks, Link(MARK))[1])
+        for chunk in chunks:
+            assert len(seen.decompress(next(stream))) == len(plain.decompress(chunk))
 
     def test_a_small_chunk_that_is_a_large_page(self) -> None:
         page = b"\0" * 20_000_000

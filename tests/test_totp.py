@@ -143,6 +143,14 @@ class TestClock:
             check(code_at(NOW + 30 * drift))
         assert caught.value.clock_offset == 30 * drift
 
+    def test_the_smallest_explanation_counts(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        now = int(NOW) // 30
+        codes = {now - 5: "111111", now + 3: "111111"}
+        monkeypatch.setattr(pyotp.TOTP, "generate_otp", lambda self, step: codes.get(step, "000000"))
+        with pytest.raises(Rejected) as caught:
+            check("111111")
+        assert caught.value.clock_offset == 90
+
     @pytest.mark.parametrize("drift", [-21, 21, 1000])
     def test_beyond_ten_minutes_it_is_just_wrong(self, drift: int) -> None:
         with pytest.raises(Rejected) as caught:
