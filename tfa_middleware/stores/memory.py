@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from tfa_middleware.stores.base import ABSENT, Entry, check_key, count_of, new_version
+from tfa_middleware.stores.base import ABSENT, Entry, Store, check_key, count_of, new_version
 
 _PURGE_EVERY = 60.0
 
@@ -17,7 +17,7 @@ class _Row(NamedTuple):
     expires: float
 
 
-class MemoryStore:
+class MemoryStore(Store):
     """A `Store` that threads of one process share; another process sees nothing of it and a restart empties it.
 
     ``clock`` gives seconds since the epoch.

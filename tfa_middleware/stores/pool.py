@@ -12,7 +12,7 @@ from typing import Any, Generic, Protocol, TypeVar
 from tfa_middleware.errors import StoreError
 
 _IDLE = 8  # connections kept for the next verb
-_FORK_WAIT = 15.0  # seconds that a fork waits for running verbs
+_WAIT = 15.0  # seconds that a fork waits for running verbs, and a verb for a fork or its turn
 
 
 class Closable(Protocol):
@@ -29,12 +29,14 @@ class Pool(Generic[C]):
     """Connections made by ``connect``; an idle one is used again where ``fit`` says that it still serves.
 
     A connection whose use raised is closed, since it may be inside a transaction. All are closed before a fork: locks
-    of SQLite do not survive one, and two processes on one socket would read each other's answers.
+    of SQLite do not survive one, and two processes on one socket would read each other's answers. At most ``limit``
+    verbs run at once; the others wait their turn.
     """
 
-    def __init__(self, connect: Callable[[], C], fit: Callable[[C], bool]) -> None:
+    def __init__(self, connect: Callable[[], C], fit: Callable[[C], bool], *, limit: int) -> None:
         self._connect = connect
         self._fit = fit
+        self._limit = limit
         self.start_afresh()
         _POOLS.add(self)
 
@@ -55,11 +57,12 @@ class Pool(Generic[C]):
 
     @contextmanager
     def connection(self) -> Iterator[C]:
-        """A connection for the length of the block. Raises whatever ``connect`` raises."""
+        """A connection for the length of the block. Raises `StoreError` when too many wait, and what ``connect`` raises."""
         if self._pid != os.getpid():
             raise StoreError("this process was forked while the store was in use")
         with self._turn:
-            self._turn.wait_for(lambda: not self._forking)
+            if not self._turn.wait_for(lambda: not self._forking and self._busy < self._limit, timeout=_WAIT):
+                raise StoreError("the store is busy")
             self._busy += 1
         try:
             yield from self._lent()
@@ -77,7 +80,7 @@ class Pool(Generic[C]):
         """Let the running verbs end, close every connection, and hold back new verbs until the fork is done."""
         self._turn.acquire()
         self._forking = True
-        self._turn.wait_for(lambda: not self._busy, timeout=_FORK_WAIT)
+        self._turn.wait_for(lambda: not self._busy, timeout=_WAIT)
         self._close_idle()
 
     def after_fork(self) -> None:

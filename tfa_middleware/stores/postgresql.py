@@ -11,11 +11,12 @@ from typing import Any
 import psycopg
 
 from tfa_middleware.errors import ConfigError, StoreError
-from tfa_middleware.stores.base import ABSENT, Entry, check_key, new_version
+from tfa_middleware.stores.base import ABSENT, Entry, Store, check_key, new_version
 from tfa_middleware.stores.pool import Pool
 
 _CONNECT = 3  # seconds
 _STATEMENT = 5000  # milliseconds
+_CONNECTIONS = 8  # a worker process; the server has 100 by default
 _PURGE_EVERY = 60.0
 
 _LOCK = 0x7466615F  # "tfa_": two workers that start at once make one table
@@ -50,7 +51,7 @@ _PURGE = f"""DELETE FROM tfa_entry WHERE key IN
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
-class PostgresStore:
+class PostgresStore(Store):
     """A `Store` in the table ``tfa_entry`` of the database ``dsn``; the table is made at first use."""
 
     def __init__(self, dsn: str) -> None:
@@ -59,7 +60,7 @@ class PostgresStore:
         except psycopg.Error:  # not chained: the address may hold a password
             raise ConfigError("store: not an address of PostgreSQL; expected postgresql://USER@HOST/DATABASE") from None
         self._dsn = dsn
-        self._pool: Pool[Connection] = Pool(self._connect, _fits)
+        self._pool: Pool[Connection] = Pool(self._connect, _fits, limit=_CONNECTIONS)
         self._next_purge = time.monotonic() + _PURGE_EVERY
 
     def get(self, key: str) -> Entry | None:

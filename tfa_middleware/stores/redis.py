@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any, TypeVar
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from tfa_middleware.errors import ConfigError, StoreError
-from tfa_middleware.stores.base import Entry, check_key, new_version
+from tfa_middleware.stores.base import Entry, Store, check_key, new_version
+from tfa_middleware.stores.pool import Pool
 
 _PREFIX = "tfa:"
 _TIMEOUT = 3.0  # seconds
+_CONNECTIONS = 16
 _BATCH = 500
 
 # An entry is a hash of its value v and its version n. A script runs as one act.
@@ -39,77 +42,106 @@ if born then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
 return count
 """
 
-Answer = TypeVar("Answer")
 
-
-class RedisStore:
+class RedisStore(Store):
     """A `Store` at ``url`` (``redis://``, ``rediss://``, ``unix://``). Times are the server's.
 
-    The server must not evict (``maxmemory-policy noeviction``): a forgotten revocation or counter opens a door. That is
-    looked at before the first verb. A command is never sent twice. The client survives a fork by itself.
+    The server must not evict (``maxmemory-policy noeviction``): a forgotten revocation or counter opens a door. Each
+    new connection looks at that. A command is never sent twice.
     """
 
     def __init__(self, url: str) -> None:
         try:
-            self._redis = redis.Redis.from_url(
-                url, socket_timeout=_TIMEOUT, socket_connect_timeout=_TIMEOUT, retry=Retry(NoBackoff(), 0)
-            )
+            redis.ConnectionPool.from_url(url)
         except (ValueError, TypeError, redis.RedisError):  # not chained: the address may hold a password
             raise ConfigError("store: not an address of Redis; expected redis://HOST:PORT/NUMBER") from None
-        self._put = self._redis.register_script(_PUT)
-        self._delete = self._redis.register_script(_DELETE)
-        self._incr = self._redis.register_script(_INCR)
-        self._keeps = False
+        self._url = url
+        # The client's own pool shares a lock with the child of a fork, which may wait for it for ever.
+        self._pool = Pool(self._connect, _fits, limit=_CONNECTIONS)
 
     def get(self, key: str) -> Entry | None:
-        name = self._name(key)
-        value, version = self._ask(lambda: self._redis.hmget(name, ["v", "n"]))
+        name = _name(key)
+        with self._client() as client:
+            value, version = _pair(client.hmget(name, ["v", "n"]))
         return Entry(_bytes(value), int(_bytes(version))) if version is not None else None
 
     def put(self, key: str, value: bytes, *, ttl: float, version: int | None = None) -> bool:
-        name, wanted = self._name(key), "" if version is None else str(version)
-        arguments: list[bytes | str] = [bytes(value), str(new_version()), str(_milliseconds(ttl)), wanted]
-        return bool(self._ask(lambda: self._put(keys=[name], args=arguments)))
+        wanted = "" if version is None else str(version)
+        return self._run(_PUT, key, bytes(value), str(new_version()), _milliseconds(ttl), wanted) == 1
 
     def delete(self, key: str, *, version: int | None = None) -> bool:
-        name, wanted = self._name(key), "" if version is None else str(version)
-        return bool(self._ask(lambda: self._delete(keys=[name], args=[wanted])))
+        return self._run(_DELETE, key, "" if version is None else str(version)) == 1
 
     def incr(self, key: str, *, ttl: float, by: int = 1) -> int:
-        name = self._name(key)
-        arguments = [str(by), str(new_version()), str(_milliseconds(ttl))]
-        return int(self._ask(lambda: self._incr(keys=[name], args=arguments)))
+        return self._run(_INCR, key, str(by), str(new_version()), _milliseconds(ttl))
 
     def keys(self, prefix: str) -> Iterator[str]:
         pattern = _PREFIX + "".join(f"\\{letter}" if letter in "*?[]^-\\" else letter for letter in prefix)
-        found = self._ask(lambda: set(self._redis.scan_iter(match=pattern + "*", count=_BATCH)))
+        with self._client() as client:
+            found = set(client.scan_iter(match=pattern + "*", count=_BATCH))
         return iter([_bytes(name).decode("ascii")[len(_PREFIX) :] for name in found])
 
     def close(self) -> None:
-        self._redis.close()
+        """Close the idle connections; the next verb opens one."""
+        self._pool.close()
 
-    def _name(self, key: str) -> str:
-        check_key(key)
-        return _PREFIX + key
+    def _run(self, script: str, key: str, *arguments: bytes | str) -> int:
+        name = _name(key)
+        with self._client() as client:
+            answer: Any = client.eval(script, 1, name, *arguments)
+        return int(answer)
 
-    def _ask(self, command: Callable[[], Answer]) -> Answer:
+    @contextmanager
+    def _client(self) -> Iterator[redis.Redis]:
         try:
-            if not self._keeps:
-                self._refuse_eviction()
-            return command()
+            with self._pool.connection() as client:
+                yield client
         except (redis.RedisError, OSError, ValueError) as error:
             raise StoreError(f"Redis store: {error}") from error
 
-    def _refuse_eviction(self) -> None:
-        memory: Any = self._redis.info("memory")
-        policy = memory.get("maxmemory_policy", "noeviction")
-        if policy != "noeviction" and memory.get("maxmemory", 0):
-            raise StoreError(f"Redis store: maxmemory-policy is {policy}; it must be noeviction")
-        self._keeps = True
+    def _connect(self) -> redis.Redis:
+        client = redis.Redis.from_url(
+            self._url,
+            single_connection_client=True,
+            socket_timeout=_TIMEOUT,
+            socket_connect_timeout=_TIMEOUT,
+            retry=Retry(NoBackoff(), 0),
+        )
+        try:
+            _refuse_eviction(client)
+        except BaseException:
+            client.close()
+            raise
+        return client
 
 
-def _milliseconds(ttl: float) -> int:
-    return max(0, round(ttl * 1000))
+def _refuse_eviction(client: redis.Redis) -> None:
+    memory: Any = client.info("memory")
+    policy = memory.get("maxmemory_policy", "noeviction")
+    if policy != "noeviction" and memory.get("maxmemory", 0):
+        raise StoreError(f"Redis store: maxmemory-policy is {policy}; it must be noeviction")
+
+
+def _fits(client: redis.Redis) -> bool:
+    """Whether an idle connection still has its server: it has nothing to say to us unless it is ending."""
+    connection: Any = client.connection
+    try:
+        return connection is not None and connection.is_connected and not connection.can_read(0)
+    except (redis.RedisError, OSError):
+        return False
+
+
+def _name(key: str) -> str:
+    check_key(key)
+    return _PREFIX + key
+
+
+def _milliseconds(ttl: float) -> str:
+    return str(max(0, round(ttl * 1000)))
+
+
+def _pair(answer: Any) -> tuple[Any, Any]:
+    return answer[0], answer[1]
 
 
 def _bytes(value: Any) -> bytes:

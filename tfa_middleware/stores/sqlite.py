@@ -11,10 +11,11 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from tfa_middleware.errors import StoreError
-from tfa_middleware.stores.base import ABSENT, Entry, check_key, count_of, new_version
+from tfa_middleware.stores.base import ABSENT, Entry, Store, check_key, count_of, new_version
 from tfa_middleware.stores.pool import Pool
 
 _BUSY = 5.0  # seconds that a writer waits for the others
+_CONNECTIONS = 64  # so many that readers do not queue behind writers
 _PURGE_EVERY = 60.0
 _PURGE_ROWS = 1000
 
@@ -39,7 +40,7 @@ class _Connection(sqlite3.Connection):
     inode = 0  # of the file that was opened
 
 
-class SqliteStore:
+class SqliteStore(Store):
     """A `Store` in the SQLite file ``path``, made with mode 0600; ``clock`` gives seconds since the epoch.
 
     Write-ahead log with synchronous=FULL: a sign-out or an enrolment that was confirmed must outlive a power cut, and
@@ -52,7 +53,7 @@ class SqliteStore:
         self._clock = clock
         self._next_purge = clock() + _PURGE_EVERY
         self._writer = threading.Lock()  # taken with a connection only, so it is free when the pool allows a fork
-        self._pool = Pool(self._connect, self._fits)
+        self._pool = Pool(self._connect, self._fits, limit=_CONNECTIONS)
         with _as_store_error():
             _create(self._path)
         with self._reading():

@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 from tfa_middleware.errors import RecordError, StoreError
 from tfa_middleware.model import Account
-from tfa_middleware.stores.base import ABSENT, Change, Entry, Store
+from tfa_middleware.stores.base import ABSENT, AccountStore, Change, Entry, Store
 from tfa_middleware.stores.record import Seals, check_name, decode, encode
 
 _PREFIX = "account:"
@@ -19,7 +19,7 @@ _FOR_EVER = 100 * 365.25 * 86400.0
 _TRIES = 200
 
 
-class StoreAccounts:
+class StoreAccounts(AccountStore):
     """An `AccountStore` in ``store``, one entry an account in the same form as a line of the text file.
 
     The store must be durable: one that forgets entries switches second factors off.

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from tfa_middleware.errors import RecordError, StoreError
 from tfa_middleware.model import Account
 from tfa_middleware.stores.accountlines import Lines, parse
-from tfa_middleware.stores.base import Change
+from tfa_middleware.stores.base import AccountStore, Change
 from tfa_middleware.stores.filelook import Look, Stamp, look, stamp_of
 from tfa_middleware.stores.filewrite import locked, replace_file
 from tfa_middleware.stores.record import Seals, check_name, decode, encode
@@ -26,7 +26,7 @@ _PATIENCE = 5.0
 _TRIES = 10
 
 
-class TextFileAccounts:
+class TextFileAccounts(AccountStore):
     """An `AccountStore` in the file ``path``; what verifiers keep is sealed by ``sealer``.
 
     The file is read again whenever it changes, whoever changed it. A state that cannot be read never counts: at
