@@ -113,7 +113,7 @@ def demo() -> Iterator[Demo]:
     running = Demo("--port", "0")
     yield running
     if running.process.poll() is None:
-        running.stop(signal.SIGKILL)
+        running.stop(signal.SIGINT)
     running.alarm.cancel()
 
 
