@@ -25,7 +25,7 @@ verifiers.totp verifiers.email verifiers.recovery
 accounts challenges limiter link mail passes quarantine
 stores.opening realm
 gate services stepup whoami
-admission mailing outside replies routes
+admission linking mailing outside replies routes
 proving standing
 attempts enrolling page
 challenge_view inside

@@ -64,7 +64,7 @@ class Attempts:
         realm, request = attempt.realm, attempt.request
         owner = new_id()
         attempt = replace(attempt, owner=owner, jar=realm.quarantine.acquire(owner, attempt.jar, attempt.owner))
-        answer = Answer(self._app, request.forwarded(cookies.header(attempt.jar)))
+        answer = Answer(self._app, request.forwarded(cookies.header(attempt.jar), attempt.jar))
         body = answer.read(self._services.settings.tfa.hold_limit)
         if body is None:
             return self._undecided(attempt, "the answer is larger than hold_limit", start_response)
@@ -104,7 +104,8 @@ class Attempts:
         jar = cookies.overlay(attempt.jar, cookies.all_set(held.headers, now))
         verdict = realm.rule.judge(_outcome(held, now))
         user = attempt.name
-        if realm.rule.asks and verdict != FAILED:
+        # A redirect may hide a good login behind the look of a failed one (next= the login page).
+        if realm.rule.asks and (verdict != FAILED or held.redirects):
             named, more = ask(self._app, attempt.request, realm, jar, self._services.settings.tfa.hold_limit)
             held = replace(held, headers=(*held.headers, *more))
             jar = cookies.overlay(jar, cookies.all_set(more, now))
@@ -118,8 +119,10 @@ class Attempts:
     def _release_failed(self, attempt: Attempt, judged: Judged, start_response: StartResponse) -> Iterable[bytes]:
         self._emit(attempt, "login_failed")
         headers = private(list(judged.held.headers))
-        if attempt.visitor is None:
-            # The cookies may still belong to the pass that ended: this browser starts afresh.
+        unsure = judged.held.redirects and not attempt.realm.rule.asks
+        if attempt.visitor is None or unsure:
+            # The session may be somebody's: of the pass that ended, or of a good login that looks like a failed one.
+            # Nobody can ask, so this browser starts afresh.
             headers = [*cookies.without_set_cookie(headers), attempt.realm.cookie.removal()]
         else:
             attempt.realm.quarantine.release(attempt.owner, attempt.jar)

@@ -65,6 +65,14 @@ class ChallengeView:
         except Void as error:
             return self._replies.start_again(page.request, page.realm, void=error.reason == "too many wrong answers")
         except Locked as error:
+            self._services.audit.emit(
+                "locked",
+                realm=page.realm.name,
+                user=challenge.user,
+                origin=page.request.origin,
+                warning=True,
+                reason=error.reason,
+            )
             return self._replies.locked(page.request, page.realm, error)
 
     def _challenge(self, page: Page) -> Challenge | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from tfa_middleware.config_values import Place
+from tfa_middleware.element import Target
 from tfa_middleware.errors import ConfigError
 from tfa_middleware.forms import canonical
 from tfa_middleware.paths import address, folded, local
@@ -38,7 +39,16 @@ def check(settings: Settings) -> None:
         _check_whoami(realm, place)
         _check_rules(realm, place)
         _check_factors(realm, settings, place)
+        _check_link(realm, place)
     _check_claims(settings)
+
+
+def _check_link(realm: RealmSettings, place: Place) -> None:
+    if realm.link_after:
+        try:
+            Target.parse(realm.link_after)
+        except ValueError:
+            raise place.error("expected an element such as input[name=x], #id or tag#id.", "link_after") from None
 
 
 def inside(path: str, prefixes: Iterable[str]) -> bool:

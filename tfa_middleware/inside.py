@@ -6,29 +6,24 @@ gets the link or an answer that may be a login by a door nobody listed; and a fo
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from tfa_middleware import cookies, link
+from tfa_middleware import cookies
 from tfa_middleware.attempts import Attempt, Attempts
 from tfa_middleware.errors import PassEnded
 from tfa_middleware.forms import Fields
 from tfa_middleware.held import Held
 from tfa_middleware.hold import Answer, App, Edit, HeaderList, StartResponse, Streamed, edited
-from tfa_middleware.i18n import N_, catalogue
+from tfa_middleware.linking import Linking
 from tfa_middleware.outside import private, without_ours
 from tfa_middleware.passes import POLL, Pass
 from tfa_middleware.realm import Realm
 from tfa_middleware.replies import Replies
-from tfa_middleware.request import Request
+from tfa_middleware.request import SESSION_LIKE, Request
 from tfa_middleware.services import Services
 from tfa_middleware.whoami import ask
-
-#: Cookies that a session lives in, where the realm does not name them: their deletion is a logout (A14).
-SESSION_LIKE = re.compile(r"(?i)(?!.*(?:csrf|xsrf)).*(?:sess|sid|auth|ident|login|token|remember|trac)")
-LINK_TEXT = N_("Two-Factor Authentication")
 
 
 class Inside:
@@ -39,16 +34,17 @@ class Inside:
         self._services = services
         self._replies = replies
         self._attempts = attempts
+        self._linking = Linking(services)
 
     def serve(
         self, request: Request, realm: Realm, record: Pass, cookie: str, start_response: StartResponse
     ) -> Iterable[bytes]:
         """Forward with the cookies of the pass."""
-        environ = request.forwarded(cookie)
+        environ = request.forwarded(cookie, record.bindings)
         careful = realm.rule.asks and (not request.safe or bool(environ.get("QUERY_STRING")))
-        shown = realm.settings.link and realm.settings.policy != "off" and link.wanted(environ)
+        shown = self._linking.wanted(request, realm)
         if careful or shown:
-            return self._with_a_look(request, realm, record, cookie, careful, start_response)
+            return self._with_a_look(request, realm, record, cookie, start_response, careful=careful, shown=shown)
         return self._app(environ, edited(start_response, self._editor(realm, record)))
 
     def _editor(self, realm: Realm, record: Pass) -> Edit:
@@ -89,6 +85,7 @@ class Inside:
         }
 
     def _logs_out(self, realm: Realm, record: Pass, changes: Mapping[str, cookies.SetCookie]) -> bool:
+        # The deletion of what the session lives in is a logout (A14).
         pattern = realm.settings.session_cookies or SESSION_LIKE
         gone = (name for name, one in changes.items() if one.deletes and any(record.bindings.get(name, ())))
         return any(pattern.match(name) for name in gone)
@@ -107,7 +104,7 @@ class Inside:
         def edit(_: str, headers: HeaderList) -> HeaderList:
             return [*private(without_ours(self._services, headers)), realm.cookie.removal()]
 
-        return self._app(request.forwarded(cookie), edited(start_response, edit))
+        return self._app(request.forwarded(cookie, record.bindings), edited(start_response, edit))
 
     # -- one look ahead
 
@@ -117,17 +114,19 @@ class Inside:
         realm: Realm,
         record: Pass,
         cookie: str,
-        careful: bool,
         start_response: StartResponse,
+        *,
+        careful: bool,
+        shown: bool,
     ) -> Iterable[bytes]:
         began = time.monotonic()
-        answer = Answer(self._app, request.forwarded(cookie))
+        answer = Answer(self._app, request.forwarded(cookie, record.bindings))
         try:
             self._check_alive(record, began)
             if careful and self._rebinds(realm, record, answer.headers):
                 return self._asked_again(request, realm, record, cookie, answer, start_response)
             headers = self.settled(realm, record, answer.headers)
-            headers, body = self._linked(request, realm, answer, headers)
+            headers, body = self._linking.put(request, realm, answer, headers) if shown else (headers, answer)
         except BaseException:
             answer.close()
             raise
@@ -139,17 +138,6 @@ class Inside:
         return any(
             not one.deletes and record.bindings.get(name) for name, one in self._news(realm, record, headers).items()
         )
-
-    def _linked(
-        self, request: Request, realm: Realm, answer: Answer, headers: HeaderList
-    ) -> tuple[HeaderList, Iterable[bytes]]:
-        settings = realm.settings
-        if not (settings.link and settings.policy != "off" and link.wanted(request.environ)):
-            return headers, answer
-        root = f"{request.mount}{self._services.settings.tfa.prefix}"
-        text = catalogue(request.language(self._services.settings.tfa.language)).gettext(LINK_TEXT)
-        markup = link.markup(f"{root}{realm.name}/", text, f"{root}static/link.css")
-        return link.inject(answer.status, headers, answer, link.Link(markup, settings.link_after))
 
     def _asked_again(
         self, request: Request, realm: Realm, record: Pass, cookie: str, answer: Answer, start_response: StartResponse
@@ -202,12 +190,12 @@ class Inside:
         name, jar = realm.rule.posted_name(fields), dict(cookies.parse(cookie))
         if realm.rule.asks:
             self._services.passes.suspend(record)
-            answer = Answer(self._app, request.forwarded(cookie))
+            answer = Answer(self._app, request.forwarded(cookie, record.bindings))
             return self._asked_again(request, realm, record, cookie, answer, start_response)
         if name and name != record.user:
             attempt = Attempt(request, realm, name, jar, owner=record.owner)
             return self._attempts.instead_of(record, attempt, start_response)
-        answer = Answer(self._app, request.forwarded(cookie))
+        answer = Answer(self._app, request.forwarded(cookie, record.bindings))
         if not self._rebinds(realm, record, answer.headers):
             start_response(answer.status, self.settled(realm, record, answer.headers))
             return Streamed(answer)

@@ -50,7 +50,7 @@ class Outside:
                 return cookies.without_set_cookie(headers)
             return self.bound(realm, session, headers)
 
-        return self._app(request.forwarded(cookies.header(jar)), edited(start_response, edit))
+        return self._app(request.forwarded(cookies.header(jar), jar), edited(start_response, edit))
 
     def visitor_cookies(self, request: Request, realm: Realm, session: Session) -> dict[str, str]:
         """The cookies of the request that this visitor was given and that no login holds; with those listed to keep."""

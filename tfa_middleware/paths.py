@@ -42,7 +42,7 @@ def without_session_parameters(path: str) -> str:
 
 def address(script_name: str, path_info: str) -> Address:
     """``SCRIPT_NAME + PATH_INFO`` (latin-1 text of UTF-8 octets, PEP 3333) as one address."""
-    raw = script_name + path_info
+    raw = script_name + path_info or "/"
     try:
         path = raw.encode("latin-1").decode("utf-8")
         odd = False

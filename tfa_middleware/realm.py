@@ -93,6 +93,8 @@ class Map:
 
     def find(self, address: Address) -> Realm | None:
         """The realm, or None outside all. Raises `BadRequest` where two readings of the path lie in different ones."""
+        if not address.path.startswith("/"):
+            raise BadRequest("the target is no path")
         literal = next((area.realm for area in self._areas if _inside(address.path, area.prefix)), None)
         lax = next((area.realm for area in self._areas if address.folded[: len(area.folded)] == area.folded), None)
         if literal is not lax or (".." in address.folded and not self._whole):

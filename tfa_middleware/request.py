@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
-from urllib.parse import quote
+from urllib.parse import quote, unquote_plus
 
 from tfa_middleware import cookies, i18n
+from tfa_middleware.cookies import fold
 from tfa_middleware.declare import Network
 from tfa_middleware.errors import BadRequest
 from tfa_middleware.hold import Environ
@@ -35,7 +37,12 @@ IDENTITY = frozenset(
 TOKENS = frozenset(
     {"HTTP_AUTHORIZATION", "HTTP_X_AUTH_TOKEN", "HTTP_X_API_KEY", "HTTP_X_AUTH_USER", "HTTP_X_ACCESS_TOKEN"}
 )
+#: The target as it came, beside PATH_INFO: of no use where PATH_INFO was cut.
+_RAW = ("RAW_URI", "REQUEST_URI")
 _BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
+#: Names of cookies that a session lives in, where the realm does not name them.
+SESSION_LIKE = re.compile(r"(?i)(?!.*(?:csrf|xsrf)).*(?:sess|sid|auth|ident|login|token|remember|trac)")
+_SESSION_PARAMETERS = frozenset({"jsessionid", "phpsessid", "asp_net_sessionid"})
 _SYSTEMS = (("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"), ("Mac OS", "macOS"))
 
 
@@ -53,7 +60,7 @@ class Request:
         path_info = environ.get("PATH_INFO", "")
         cut = without_session_parameters(path_info)
         if cut != path_info:
-            environ = {**environ, "PATH_INFO": cut}
+            environ = {key: value for key, value in environ.items() if key not in _RAW} | {"PATH_INFO": cut}
         return cls(environ, address(environ.get("SCRIPT_NAME", ""), cut), trusted)
 
     @property
@@ -143,9 +150,9 @@ class Request:
         system = next((name for mark, name in _SYSTEMS if mark in agent), "Linux" if "Linux" in agent else "")
         return ", ".join(part for part in (browser, system) if part)
 
-    def forwarded(self, cookie: str, *, tokens: bool = False) -> Environ:
+    def forwarded(self, cookie: str, bound: Iterable[str] = (), *, tokens: bool = False) -> Environ:
         """The environ for the application: just this Cookie header, no identity headers, no Authorization unless
-        ``tokens``. A copy; the server's own stays as it was (H10)."""
+        ``tokens``, no session id in the query under a name in ``bound``. A copy; the server's stays as it was (H10)."""
         environ = {key: value for key, value in self.environ.items() if key not in IDENTITY}
         if not tokens:
             for name in TOKENS & environ.keys():
@@ -153,7 +160,18 @@ class Request:
         environ.pop("HTTP_COOKIE", None)
         if cookie:
             environ["HTTP_COOKIE"] = cookie
+        query = environ.get("QUERY_STRING")
+        if query and (cut := without_session_ids(query, bound)) != query:
+            environ = {key: value for key, value in environ.items() if key not in _RAW} | {"QUERY_STRING": cut}
         return environ
+
+
+def without_session_ids(query: str, bound: Iterable[str]) -> str:
+    """A query less parameters that some applications read as a session id: those called like a bound session cookie."""
+    names = {fold(name).casefold() for name in bound if SESSION_LIKE.match(name)} | _SESSION_PARAMETERS
+    parts = query.split("&")
+    kept = [part for part in parts if fold(unquote_plus(part.partition("=")[0])).casefold() not in names]
+    return "&".join(kept) if len(kept) < len(parts) else query
 
 
 def check_frame(environ: Environ, hosts: tuple[str, ...]) -> None:

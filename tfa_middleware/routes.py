@@ -42,7 +42,8 @@ class Routes:
         key = (environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", ""), reads)
         route = self._known.get(key)
         if route is None:
-            route = self._made(Request.of(environ))
+            request = Request.of(environ)
+            route = self._made(request, cut=request.path_info != key[1])
             if len(self._known) >= REMEMBERED:
                 self._known = {}
             self._known[key] = route
@@ -56,12 +57,13 @@ class Routes:
         if len(self._good_hosts) < REMEMBERED:
             self._good_hosts.add(host)
 
-    def _made(self, request: Request) -> Route:
+    def _made(self, request: Request, *, cut: bool) -> Route:
         if request.path_info.startswith(self._prefix) or request.path_info + "/" == self._prefix:
             return Route(None, request.address, ours=True, simple=False)
         realm = self._map.find(request.address)
         if realm is None:
             return Route(None, request.address, ours=False, simple=False)
         kind, path = realm.classify(request), request.address.path
-        simple = kind in (PUBLIC, PROTECTED) and not request.address.odd and not realm.logout.match(path)
-        return Route(realm, request.address, ours=False, simple=simple and not realm.exempts(path))
+        plain = kind in (PUBLIC, PROTECTED) and not request.address.odd and not cut
+        simple = plain and not realm.logout.match(path) and not realm.exempts(path)
+        return Route(realm, request.address, ours=False, simple=simple)
