@@ -16,9 +16,9 @@ def open_store(spec: str, folder: Path) -> Store:
     Raises `ConfigError` for what is no store or needs a library that is missing, `StoreError` where a file cannot be
     opened. A server is not asked before the first verb.
     """
-    scheme, _, rest = spec.strip().partition(":")
+    scheme, colon, rest = spec.strip().partition(":")
     try:
-        return _opened(scheme.lower(), rest, spec.strip(), folder)
+        return _opened(scheme.lower() if colon else "", rest, spec.strip(), folder)
     except ModuleNotFoundError as error:
         raise ConfigError(f"store: {scheme} needs the Python package {error.name}") from None
 

@@ -57,7 +57,7 @@ class Pool(Generic[C]):
 
     @contextmanager
     def connection(self) -> Iterator[C]:
-        """A connection for the length of the block. Raises `StoreError` when too many wait, and what ``connect`` raises."""
+        """A connection for the length of the block. Raises `StoreError` when too many wait, and as ``connect``."""
         if self._pid != os.getpid():
             raise StoreError("this process was forked while the store was in use")
         with self._turn:
