@@ -56,12 +56,12 @@ class ChallengeView:
             return self._nothing_waits(page)
         if page.action == "cancel":
             return self._cancel(page, challenge)
-        if challenge.enrols or page.action not in ("verify", "resend", "method"):
-            return self._replies.start_again(page.request, page.realm)
+        if challenge.enrols:
+            return self._replies.to_challenge(page.request, page.realm)
         try:
-            if page.action == "verify":
-                return self._verify(page, challenge)
-            return self._mail(page, challenge)
+            if page.action in ("resend", "method"):
+                return self._mail(page, challenge)
+            return self._verify(page, challenge)
         except Void as error:
             return self._replies.start_again(page.request, page.realm, void=error.reason == "too many wrong answers")
         except Locked as error:

@@ -66,6 +66,13 @@ class Browser:
         target = urljoin(self.page.request.path, form.action or "")
         return self.post(target, posted)
 
+    def post_start(self, kind: str, base: str = "/_tfa/user/") -> TestResponse:
+        """Press the button that begins to enrol a kind, and follow to its page."""
+        assert self.page is not None
+        token = self.page.forms[0]["csrf_token"].value
+        self.post(f"{base}enrol", {"csrf_token": token, "kind": kind, "action": "start"})
+        return self.follow()
+
     def login(self, user: str, password: str = "right", path: str = "/login", **names: str) -> TestResponse:
         """Open the login page and post its two fields."""
         self.get(path)
