@@ -40,10 +40,19 @@ class Outbox:
 
 
 class Bench:
-    """``Bench(app, tmp_path)``: one realm "user" on everything, policy optional; sections override."""
+    """``Bench(app, tmp_path)``: one realm "user" on everything, policy optional; sections override.
+
+    With ``real_mail`` messages leave as [mail] says, else they stay in ``outbox``."""
 
     def __init__(
-        self, app: App, folder: Path, sections: Sections | None = None, *, store: Store | None = None, **realm: str
+        self,
+        app: App,
+        folder: Path,
+        sections: Sections | None = None,
+        *,
+        store: Store | None = None,
+        real_mail: bool = False,
+        **realm: str,
     ) -> None:
         self.clock = Clock()
         self.outbox = Outbox()
@@ -58,7 +67,7 @@ class Bench:
             self.settings,
             clock=self.clock,
             store=store or MemoryStore(self.clock),
-            mailer=self.outbox,
+            mailer=None if real_mail else self.outbox,
             run_later=lambda job: job(),
         )
         self.app = TwoFactorMiddleware(app, self.settings, self.services)
