@@ -54,6 +54,7 @@ def take(environ: dict[str, Any], limit: int) -> bytes | None:
     """
     length = _length(environ)
     if length == 0:
+        environ["wsgi.input"] = io.BytesIO()  # what was not judged does not reach the application either
         return b""
     stream = environ["wsgi.input"]
     body: bytes = _read(stream, limit + 1 if length is None else min(length, limit + 1))

@@ -32,13 +32,15 @@ class Answer:
         self._written: list[bytes] = []
         self._iterator: Iterator[bytes] = iter(())
         self._iterable: Iterable[bytes] = ()
-        self._closed = False
+        self._begun = self._closed = False
         try:
             self._iterable = app(environ, self._start_response)
             self._iterator = iter(self._iterable)
             self._look_ahead()
-        except Exception as error:
+        except BaseException as error:
             self.close()
+            if isinstance(error, ApplicationError) or not isinstance(error, Exception):
+                raise
             raise ApplicationError from error
 
     def _start_response(
@@ -46,7 +48,11 @@ class Answer:
     ) -> Callable[[bytes], None]:
         if self.status and not exc_info:
             raise AssertionError("start_response was called twice without exc_info")
-        # Nothing has gone to the browser yet, so an error page may always take the place of what was announced (H3).
+        if exc_info and (self._begun or any(self._written)):
+            try:
+                raise exc_info[1].with_traceback(exc_info[2])  # it comes too late to take anything back (H2)
+            finally:
+                exc_info = None
         self.status, self.headers = status, list(headers)
         return self._written.append
 
@@ -60,13 +66,15 @@ class Answer:
             self._iterator = _with_first(first, self._iterator)
 
     def __iter__(self) -> Iterator[bytes]:
+        self._begun = True
+        for block in self._iterator:
+            yield from self._before_it()
+            yield block
+        yield from self._before_it()
+
+    def _before_it(self) -> Iterator[bytes]:
         while self._written:
             yield self._written.pop(0)
-        for block in self._iterator:
-            yield block
-            while self._written:
-                yield self._written.pop(0)
-        yield from self._written
 
     def read(self, limit: int) -> bytes | None:
         """The whole body, or None where it is longer than ``limit`` octets. Closes the application's iterable."""

@@ -127,10 +127,10 @@ class Inside:
                 return self._asked_again(request, realm, record, cookie, answer, start_response)
             headers = self.settled(realm, record, answer.headers)
             headers, body = self._linking.put(request, realm, answer, headers) if shown else (headers, answer)
+            start_response(answer.status, headers)
         except BaseException:
             answer.close()
             raise
-        start_response(answer.status, headers)
         return Streamed(answer, body)
 
     def _rebinds(self, realm: Realm, record: Pass, headers: HeaderList) -> bool:
@@ -196,9 +196,13 @@ class Inside:
             attempt = Attempt(request, realm, name, jar, owner=record.owner)
             return self._attempts.instead_of(record, attempt, start_response)
         answer = Answer(self._app, request.forwarded(cookie, record.bindings))
-        if not self._rebinds(realm, record, answer.headers):
-            start_response(answer.status, self.settled(realm, record, answer.headers))
-            return Streamed(answer)
+        try:
+            if not self._rebinds(realm, record, answer.headers):
+                start_response(answer.status, self.settled(realm, record, answer.headers))
+                return Streamed(answer)
+        except BaseException:
+            answer.close()
+            raise
         held = self._read(request, answer)
         self.end(record, "a form with a password changed the session")
         jar = cookies.overlay(jar, cookies.all_set(held.headers, self._services.clock()))

@@ -22,14 +22,16 @@ class Linking:
 
     def wanted(self, request: Request, realm: Realm) -> bool:
         """Whether a page that answers this request gets the link."""
-        settings = realm.settings
-        return settings.link and settings.policy != "off" and link.wanted(request.environ)
+        settings, environ = realm.settings, request.environ
+        if request.method == "HEAD":
+            environ = {**environ, "REQUEST_METHOD": "GET"}
+        return settings.link and settings.policy != "off" and link.wanted(environ)
 
     def put(
         self, request: Request, realm: Realm, answer: Answer, headers: HeaderList
     ) -> tuple[HeaderList, Iterable[bytes]]:
         """The answer's headers and body with the link in it, where it is a page."""
-        if answer.status[:3] == "304":
+        if answer.status[:3] == "304" or request.method == "HEAD":
             return link.head_headers(answer.status, headers), answer
         root = f"{request.mount}{self._tfa.prefix}"
         text = catalogue(request.language(self._tfa.language)).gettext(TEXT)
