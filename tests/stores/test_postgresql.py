@@ -34,7 +34,7 @@ def dsn(server: Server) -> str:
 
 
 class TestPostgresStore(StoreContract, SharedContract):
-    unit = 0.03
+    unit = 0.1
 
     @pytest.fixture
     def store(self, dsn: str) -> Iterator[Store]:

@@ -30,7 +30,7 @@ def url(server: Server) -> Iterator[str]:
 
 
 class TestRedisStore(StoreContract, SharedContract):
-    unit = 0.03
+    unit = 0.1
 
     @pytest.fixture
     def store(self, url: str) -> Iterator[Store]:

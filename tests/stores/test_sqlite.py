@@ -8,12 +8,20 @@ import stat
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from store_contract import Clock, SharedContract, StoreContract, assert_all_fail, read
+from store_contract import (
+    Clock,
+    SharedContract,
+    StoreContract,
+    assert_all_fail,
+    finish,
+    in_threads,
+    read,
+    start_worker,
+)
 
 from tfa_middleware.errors import StoreError
 from tfa_middleware.stores.base import Store
@@ -113,14 +121,17 @@ class TestSqliteStore(StoreContract, SharedContract):
 
     def test_waits_for_a_writer_and_reads_meanwhile(self, store: Store, path: Path) -> None:
         store.put("a", b"1", ttl=60)
-        other = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
-        threading.Timer(0.3, lambda: other.execute("COMMIT")).start()
-        begun = time.monotonic()
+        written: list[bool] = []
+        writer = threading.Thread(target=lambda: written.append(store.put("a", b"2", ttl=60)))
+        writer.start()
+        writer.join(0.3)
         assert read(store, "a") == b"1"
-        assert time.monotonic() - begun < 0.2
-        assert store.put("a", b"2", ttl=60)
-        assert time.monotonic() - begun > 0.2
+        assert written == []
+        other.execute("COMMIT")
+        writer.join()
+        assert written == [True]
         other.close()
 
     # H13
@@ -144,3 +155,19 @@ class TestSqliteStore(StoreContract, SharedContract):
         store.close()
         held = [os.readlink(name) for name in Path("/proc/self/fd").iterdir() if name.is_symlink() and name.exists()]
         assert not [name for name in held if name.startswith(str(path))]
+
+    def test_workers_that_start_at_once_make_one_file(self, path: Path) -> None:
+        for number in range(20):
+            name = path.with_name(f"new{number}")
+
+            def start(name: Path = name) -> int:
+                store = SqliteStore(name)
+                count = store.incr("a", ttl=60)
+                store.close()
+                return count
+
+            assert sorted(in_threads(start, 8)) == list(range(1, 9))
+
+    def test_processes_that_start_at_once_make_one_file(self, spec: str) -> None:
+        for worker in [start_worker("work", spec) for _ in range(6)]:
+            assert finish(worker)
