@@ -40,6 +40,7 @@ class PinLetter:
     amr = "otp"
     title = N_("Code letter")
     primary = True
+    addressed = False
 
     @dataclass(frozen=True)
     class Settings:

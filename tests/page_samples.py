@@ -13,7 +13,10 @@ KINDS = [
     {"kind": "totp", "title": "Authenticator app", "hint": "Codes on your phone"},
     {"kind": "email", "title": "Email", "hint": "A code by mail"},
 ]
-METHODS = [{"kind": kind["kind"], "title": kind["title"], "current": kind["kind"] == "totp"} for kind in KINDS]
+METHODS = [
+    {"kind": kind["kind"], "icon": kind["kind"], "title": kind["title"], "current": kind["kind"] == "totp"}
+    for kind in KINDS
+]
 SETUP = {"qr": "data:image/svg+xml,%3Csvg/%3E", "secret": "JBSW Y3DP", "uri": "otpauth://totp/A:joe?secret=JBSWY3DP"}
 CHALLENGE = {
     "kind": "totp",
@@ -21,6 +24,7 @@ CHALLENGE = {
     "prompt": Prompt("Enter the code"),
     "methods": METHODS,
     "can_resend": False,
+    "sent": True,
     "resend_in": 0,
     "minutes_left": 9,
 }
@@ -29,6 +33,7 @@ ENROL = {
     "title": "Authenticator app",
     "prompt": Prompt("Enter the code", SETUP),
     "can_resend": False,
+    "sent": True,
     "resend_in": 0,
     "clock_hint": False,
 }

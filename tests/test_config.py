@@ -249,7 +249,7 @@ class TestContradictions:
 class Badge:
     """A third party's verifier, in one class."""
 
-    kind, amr, title, primary = "badge", "hwk", "Badge", True
+    kind, amr, title, primary, addressed = "badge", "hwk", "Badge", True, False
 
     @dataclasses.dataclass(frozen=True)
     class Settings:

@@ -218,3 +218,21 @@ def test_cancel_drops_the_login(bench: Bench) -> None:  # case 32
     browser.page = page
     browser.press("verify", code=bench.code(secret))
     assert browser.get("/private").location == "/login"
+
+
+def test_of_several_addresses_the_person_chooses_one(bench: Bench) -> None:  # E5
+    bench.enrol_email("alice", "home@example.com")
+    work = bench.enrol_email("alice", "work@example.com")
+    browser = bench.browser()
+    browser.login("alice")
+    assert bench.outbox.messages[-1].to == "home@example.com"
+    first = bench.outbox.code()
+    browser.follow()
+    browser.press("method", kind=f"email:{work.id}")
+    assert bench.outbox.messages[-1].to == "work@example.com"
+    second = bench.outbox.code()
+    if first != second:
+        browser.press("verify", code=first)
+        assert browser.page.status_int == 403
+    browser.press("verify", code=second)
+    assert "SECRET of" in browser.follow()

@@ -26,6 +26,25 @@ class Change:
     after: Account | None
 
 
+@dataclass(frozen=True)
+class Way:
+    """One way to answer a challenge: a kind, and where that asks one authenticator, which (``only``, its id)."""
+
+    kind: str
+    only: str
+    authenticators: tuple[Authenticator, ...]
+
+    @property
+    def name(self) -> str:
+        """What a form calls it."""
+        return way_name(self.kind, self.only)
+
+
+def way_name(kind: str, only: str) -> str:
+    """``totp``, or ``email:ID``."""
+    return f"{kind}:{only}" if only else kind
+
+
 class Accounts:
     """Accounts of one realm. Every method raises `RecordError` or `StoreError` rather than guess (K3 to K5)."""
 
@@ -61,9 +80,16 @@ class Accounts:
             return CHALLENGE if account.enabled or required else PASS
         return ENROL if self._realm.policy == "required" else PASS
 
-    def challenge_kinds(self, account: Account) -> tuple[str, ...]:
-        """The kinds a challenge may use, in the realm's order."""
-        return tuple(kind for kind in self.verifiers if account.of_kind(kind))
+    def ways(self, account: Account) -> tuple[Way, ...]:
+        """The ways a challenge may be answered, in the realm's order: a kind as a whole, or one address of it each."""
+        found: list[Way] = []
+        for kind, verifier in self.verifiers.items():
+            enrolled = account.of_kind(kind)
+            if verifier.addressed and len(enrolled) > 1:
+                found += [Way(kind, one.id, (one,)) for one in enrolled]
+            elif enrolled:
+                found.append(Way(kind, "", enrolled))
+        return tuple(found)
 
     def primary_kinds(self) -> tuple[str, ...]:
         """The kinds that can be enrolled on their own."""

@@ -30,7 +30,7 @@ EVENTS: Mapping[str, str] = {
     "factor_ok": "a second factor was proven",
     "factor_failed": "an answer to a second factor was wrong",
     "factor_replayed": "an answer was right but had been used before",
-    "challenge_begun": "a login waits for its second factor",
+    "challenge_begun": "a second factor is asked of a pass, to renew it or before factors are changed",
     "challenge_void": "too many wrong answers to one challenge; the password is asked again",
     "locked": "a factor or an account rests after too many failures",
     "mail_sent": "the mail server took a message",

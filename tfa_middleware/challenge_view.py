@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import webob
 
+from tfa_middleware.accounts import Way
 from tfa_middleware.admission import Admission, Admitted
 from tfa_middleware.challenges import RENEWAL, STEP_UP, Challenge
 from tfa_middleware.errors import Locked, Rejected, Void
@@ -144,7 +147,6 @@ class ChallengeView:
         if not page.request.navigation and status != 200:
             return self._services.pages.refusal(status, "second_factor_required", _(error))
         account = realm.accounts.get(challenge.user)
-        kinds = realm.accounts.challenge_kinds(account)
         wait = challenge.mailed + self._services.settings.limits.resend_wait - now if challenge.mailed else 0
         return self._replies.page(
             page.request,
@@ -156,10 +158,7 @@ class ChallengeView:
             kind=challenge.kind,
             title=_(realm.accounts.verifiers[challenge.kind].title),
             prompt=self._proving.prompt(realm, challenge, page.request),
-            methods=[
-                {"kind": kind, "title": _(realm.accounts.verifiers[kind].title), "current": kind == challenge.kind}
-                for kind in kinds
-            ],
+            methods=[self._method(realm, way, challenge, _) for way in realm.accounts.ways(account)],
             error=_(error) if error else "",
             notice=_(notice) if notice else "",
             sent=bool(challenge.mailed),
@@ -167,6 +166,16 @@ class ChallengeView:
             resend_in=max(0, int(wait)),
             minutes_left=max(1, int((challenge.deadline - now) // 60)),
         )
+
+    @staticmethod
+    def _method(realm: Realm, way: Way, challenge: Challenge, _: Callable[[str], str]) -> dict[str, object]:
+        title = _(realm.accounts.verifiers[way.kind].title)
+        return {
+            "kind": way.name,
+            "icon": way.kind,
+            "title": f"{title}: {way.authenticators[0].label}" if way.only else title,
+            "current": (way.kind, way.only) == (challenge.kind, challenge.only),
+        }
 
     @staticmethod
     def _mail_note(challenge: Challenge) -> tuple[str, str]:
@@ -205,6 +214,9 @@ class ChallengeView:
             replaces=record.id,
         )
         self._services.challenges.open(challenge)
+        self._services.audit.emit(
+            "challenge_begun", realm=realm.name, user=record.user, origin=request.origin, purpose=purpose
+        )
         return challenge
 
 

@@ -42,6 +42,7 @@ class Challenge:
     owner: str = ""  # the login that holds the cookies in quarantine
     replaces: str = ""  # the pass that a step-up or a renewal takes the place of
     kind: str = ""
+    only: str = ""  # the one authenticator of this kind that was chosen; empty: any of them
     state: Mapping[str, Any] = field(default_factory=dict, repr=False)
     mail: Message | None = field(default=None, repr=False)
     mailed: float = 0

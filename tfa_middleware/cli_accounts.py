@@ -98,6 +98,7 @@ def invite_account(args: argparse.Namespace, out: Output) -> int:
     realm = realm_called(args.realm, wired.settings)
     user = canonical(args.user, realm)
     code = wired.invites.make(realm.name, user)
+    wired.audit.emit("invite_made", realm=realm.name, user=user, by=_operator())
     if args.json:
         out.json({"realm": realm.name, "user": user, "code": code})
     else:

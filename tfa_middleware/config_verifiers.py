@@ -17,7 +17,14 @@ BUILT_IN: Mapping[str, str] = {
     "recovery": "tfa_middleware.verifiers.recovery:Recovery",
 }
 _METHODS = tuple(name for name, member in vars(Verifier).items() if isfunction(member) and not name.startswith("_"))
-_FACTS: Mapping[str, type] = {"kind": str, "amr": str, "title": str, "primary": bool, "Settings": type}
+_FACTS: Mapping[str, type] = {
+    "kind": str,
+    "amr": str,
+    "title": str,
+    "primary": bool,
+    "addressed": bool,
+    "Settings": type,
+}
 
 Sections = Mapping[str, Mapping[str, object]]
 Loaded = tuple[type, Any]

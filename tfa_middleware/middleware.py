@@ -75,6 +75,8 @@ class TwoFactorMiddleware:
             gate.TO_ENTRY: self._to_entry,
             gate.REFUSE: self._refuse,
         }
+        realms = " ".join(one.name for one in settings.realms)
+        services.audit.emit("config_loaded", source=settings.source, realms=realms)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """One request: at once where its verdict is known, else by the law of the gate."""
@@ -90,7 +92,9 @@ class TwoFactorMiddleware:
                 return self._inside.serve(request, route.realm, verdict.record, verdict.cookie, start_response)
             return self._by_the_law(Request.of(dict(environ), self._trusted), route.realm, start_response)
         except ApplicationError as error:
-            raise (error.__cause__ or error) from None
+            if not isinstance(error.__cause__, TwoFactorError):
+                raise (error.__cause__ or error) from None
+            return self._failed(environ, start_response, error.__cause__)  # ours, from its start_response
         except Exception as error:  # noqa: BLE001 - the last resort: nothing is let through (K6)
             return self._failed(environ, start_response, error)
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from tfa_middleware.accounts import Way, way_name
 from tfa_middleware.challenges import Challenge
 from tfa_middleware.errors import RecordError, Rejected, StoreError, Void
 from tfa_middleware.i18n import catalogue
@@ -58,32 +59,33 @@ class Proving:
     def begin_preferred(self, realm: Realm, challenge: Challenge, request: Request) -> None:
         """Begin with the realm's first kind that the account has. Only a request that may change things sends mail
         (C10)."""
-        kinds = realm.accounts.challenge_kinds(realm.accounts.get(challenge.user))
-        self.begin(realm, challenge, kinds[0], request)
+        ways = realm.accounts.ways(realm.accounts.get(challenge.user))
+        self.begin(realm, challenge, ways[0].name, request)
 
-    def begin(self, realm: Realm, challenge: Challenge, kind: str, request: Request) -> str:
-        """Begin a kind, or go back to one begun before with its state; mail where it needs one. The mail's fate."""
+    def begin(self, realm: Realm, challenge: Challenge, name: str, request: Request) -> str:
+        """Begin one of the account's ways, or go back to one begun before with its state; mail where it needs one. What
+        became of the mail. Raises `Rejected` where there is no such way."""
         account = realm.accounts.get(challenge.user)
-        enrolled = account.of_kind(kind)
-        if kind not in realm.accounts.verifiers or not enrolled:
-            raise Rejected("a kind that is not enrolled")
-        begun = realm.accounts.verifiers[kind].begin(account, enrolled, self.visit(realm, request))
-        changed = self._services.challenges.update(realm.name, challenge.id, lambda one: self._with(one, kind, begun))
+        way = next((one for one in realm.accounts.ways(account) if one.name == name), None)
+        if way is None:
+            raise Rejected("a way that is not enrolled")
+        begun = realm.accounts.verifiers[way.kind].begin(account, way.authenticators, self.visit(realm, request))
+        changed = self._services.challenges.update(realm.name, challenge.id, lambda one: self._with(one, way, begun))
         if changed is None:
             raise Void("the challenge is over")
         return NONE if changed.mailed or request.safe else self.mailing.send(realm, changed, request)
 
     @staticmethod
-    def _with(challenge: Challenge, kind: str, begun: Begun) -> Challenge:
-        """The challenge with ``kind`` begun. Asked for again within its life it keeps its code and its mail (C5)."""
-        others = {**challenge.others, challenge.kind: _saved(challenge)} if challenge.kind else {}
-        before = others.pop(kind, None)
+    def _with(challenge: Challenge, way: Way, begun: Begun) -> Challenge:
+        """The challenge with ``way`` begun. Asked for again within its life it keeps its code and its mail (C5)."""
+        others = {**challenge.others, way_name(challenge.kind, challenge.only): _saved(challenge)}
+        before = others.pop(way.name, None)
         if before:
             mail = Message(**before["mail"]) if before["mail"] else None
             facts = {"state": before["state"], "mail": mail, "mailed": before["mailed"]}
         else:
             facts = {"state": begun.state, "mail": begun.mail, "mailed": 0}
-        return replace(challenge, kind=kind, others=others, **facts)
+        return replace(challenge, kind=way.kind, only=way.only, others=others, **facts)
 
     def prompt(self, realm: Realm, challenge: Challenge, request: Request) -> Prompt:
         """What the page asks now."""
@@ -101,7 +103,7 @@ class Proving:
         limiter.reserve(realm.name, challenge.user, kind)
         counted = self._services.challenges.count_try(realm.name, challenge.id)
         tries = self._services.settings.limits.challenge_tries
-        if counted is None or counted.kind != kind or counted.tries > tries:
+        if counted is None or (counted.kind, counted.only) != (kind, challenge.only) or counted.tries > tries:
             raise Void("the challenge is over")
         try:
             verified = self._verified(realm, verifier, counted, form, request)
@@ -122,7 +124,7 @@ class Proving:
         self, realm: Realm, verifier: Verifier, challenge: Challenge, form: Form, request: Request
     ) -> Verified:
         account = realm.accounts.get(challenge.user)
-        enrolled = account.of_kind(challenge.kind)
+        enrolled = tuple(one for one in account.of_kind(challenge.kind) if challenge.only in ("", one.id))
         if not enrolled:
             raise Rejected("the factor is not enrolled any more")
         visit = self.visit(realm, request)

@@ -96,6 +96,7 @@ class Verifier(Protocol):
     amr: str  # RFC 8176
     title: str  # untranslated; marked for gettext by the author
     primary: bool  # False: only beside another factor (recovery codes)
+    addressed: bool  # True: a challenge goes to one authenticator, which the person chooses (an address)
     Settings: type
 
     def begin_enrolment(self, account: Account, form: Form, visit: Visit) -> Begun:

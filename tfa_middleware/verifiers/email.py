@@ -40,6 +40,7 @@ class Email:
     amr = "otp"
     title = N_("Email")
     primary = True
+    addressed = True
 
     @dataclass(frozen=True)
     class Settings:

@@ -32,6 +32,7 @@ class Recovery:
     amr = "otp"
     title = N_("Recovery code")
     primary = False
+    addressed = False
 
     @dataclass(frozen=True)
     class Settings:

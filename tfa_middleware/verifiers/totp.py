@@ -93,6 +93,7 @@ class Totp:
     amr = "otp"
     title = N_("Authenticator app")
     primary = True
+    addressed = False
 
     @dataclass(frozen=True)
     class Settings:
