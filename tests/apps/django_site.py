@@ -5,6 +5,8 @@ Django's settings hold for the whole process, so there is one project a process,
 
 from __future__ import annotations
 
+import atexit
+import shutil
 import tempfile
 from functools import cache
 from pathlib import Path
@@ -13,7 +15,8 @@ from apps.console import FIRST, PASSWORD, SECOND, Console
 from tfa_middleware.hold import App
 
 LOGIN_PAGE = (
-    "<!doctype html><title>Sign in</title>{% if form.errors %}<p>Your username and password did not match.</p>{% endif %}"
+    "<!doctype html><title>Sign in</title>"
+    "{% if form.errors %}<p>Your username and password did not match.</p>{% endif %}"
     '<form method="post">{% csrf_token %}{{ form.as_p }}<input type="hidden" name="next" value="{{ next }}">'
     "<button>Sign in</button></form>"
 )
@@ -21,7 +24,10 @@ PRIVATE_PAGE = (
     '<!doctype html><title>Private</title><b id="me">{{ user.get_username }}</b>'
     '<form method="post" action="{% url "logout" %}">{% csrf_token %}<button>Log out</button></form>'
 )
-_FOLDER = tempfile.TemporaryDirectory(prefix="django-site-")
+_FOLDER = Path(tempfile.mkdtemp(prefix="django-site-"))
+atexit.register(shutil.rmtree, _FOLDER, ignore_errors=True)
+
+_APPS = ("admin", "auth", "contenttypes", "sessions", "messages", "staticfiles")
 
 
 def build(folder: Path) -> App:
@@ -53,7 +59,9 @@ def _configure() -> None:
         SECRET_KEY="for tests alone",
         ALLOWED_HOSTS=["backup.example.com"],
         ROOT_URLCONF="apps.django_urls",
-        INSTALLED_APPS=[f"{contrib}.{app}" for app in ("admin", "auth", "contenttypes", "sessions", "messages", "staticfiles")],
+        INSTALLED_APPS=[
+            f"{contrib}.{app}" for app in ("admin", "auth", "contenttypes", "sessions", "messages", "staticfiles")
+        ],
         MIDDLEWARE=[
             f"{core}.security.SecurityMiddleware",
             f"{contrib}.sessions.middleware.SessionMiddleware",
@@ -82,7 +90,7 @@ def _configure() -> None:
                 },
             }
         ],
-        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": f"{_FOLDER.name}/db.sqlite3"}},
+        DATABASES={"default": {"ENGINE": "django.db.backends.sqlite3", "NAME": f"{_FOLDER}/db.sqlite3"}},
         PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
         STATIC_URL="/static/",
         LOGIN_REDIRECT_URL="/private/",
@@ -114,7 +122,7 @@ DJANGO_ADMIN = Console(
     entry="/admin/login/",
     page="/admin/",
     others=("/admin/auth/user/", "/admin/auth/user/?o=-1", "/admin/auth/user/1/change/", "/admin/jsi18n/"),
-    inside='<strong>{user}</strong>',
+    inside="<strong>{user}</strong>",
     error="Please enter the correct username and password",
 )
 DJANGO_ACCOUNTS = Console(

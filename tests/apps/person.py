@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from support.bench import Bench
 from support.browser import Browser
 from webtest import TestResponse
 
-from apps.console import FIRST, Console, Watched
+from apps.console import FIRST, Console
 from tfa_middleware.hold import App
 
 HOST = "backup.example.com"
@@ -22,6 +21,12 @@ class Person(Browser):
     def __init__(self, console: Console, app: App) -> None:
         super().__init__(app, SITE)
         self.console = console
+
+    @property
+    def shown(self) -> TestResponse:
+        """The page that is open."""
+        assert self.page is not None, "nothing is open"
+        return self.page
 
     def post(self, path: str, fields: Any = "", headers: dict[str, str] | None = None) -> TestResponse:
         """Post a form of the page that is open."""
@@ -36,9 +41,21 @@ class Person(Browser):
     def fill_in(self, user: str, password: str) -> TestResponse:
         """Fill in the login form of the page that is open, hidden fields and all."""
         form = self._form(lambda one: "password" in one.fields)
-        form[self.console.sections[f"realm:{self.console.realm}"].get("username", "username")] = user
+        form[self.user_field] = user
         form["password"] = password
         return self._submit(form)
+
+    def post_login(self, user: str, password: str) -> TestResponse:
+        """Post the login from a page behind it: no form is shown there, its endpoint is there all the same."""
+        self.get(self.console.page)
+        token = self.shown.html.select_one("input[name=csrfmiddlewaretoken]")
+        fields = {self.user_field: user, "password": password, "next": self.console.page}
+        return self.post(self.console.entry, {**fields, **({"csrfmiddlewaretoken": token["value"]} if token else {})})
+
+    @property
+    def user_field(self) -> str:
+        """The name of the login form's user field."""
+        return self.console.sections[f"realm:{self.console.realm}"].get("username", "username")
 
     def sign_out(self) -> TestResponse:
         """Use the application's own logout: its form, or its address."""
@@ -49,41 +66,31 @@ class Person(Browser):
             return self.get("/logout")
         return self._submit(form)
 
+    def take_cookies_of(self, other: Person) -> None:
+        """Put another browser's present cookies into this one."""
+        for name, value in other.cookies.items():
+            self.client.set_cookie(name, value)
+
     def sees(self, user: str = FIRST) -> bool:
         """Whether the open page is the application's, for this user."""
-        return self.page is not None and self.page.status_int == 200 and self.console.mark(user) in self.page.text
+        return self.shown.status_int == 200 and self.console.mark(user) in self.shown.text
 
     def is_inside(self, user: str = FIRST) -> bool:
         """Whether the application's protected page opens, for this user."""
         self.get(self.console.page)
         return self.sees(user)
 
+    def open_two_factor_page(self) -> TestResponse:
+        """Use the link that the application's pages got."""
+        self.get(self.console.page)
+        return self.get(self.shown.html.select_one("#tfa-link")["href"])
+
     def _form(self, wanted: Any) -> Any:
-        assert self.page is not None
-        for form in self.page.forms.values():
+        for form in self.shown.forms.values():
             if wanted(form):
                 return form
-        raise LookupError(f"no such form on {self.page.request.path}: {self.page.status}")
+        raise LookupError(f"no such form on {self.shown.request.path}: {self.shown.status}")
 
     def _submit(self, form: Any) -> TestResponse:
-        assert self.page is not None
-        target = urlsplit(urljoin(self.page.request.url, form.action or ""))
+        target = urlsplit(urljoin(self.shown.request.url, form.action or ""))
         return self.post(target.path + (f"?{target.query}" if target.query else ""), form.submit_fields())
-
-
-class Desk:
-    """A console behind the gate, on a bench; ``people`` come with browsers of their own."""
-
-    def __init__(self, console: Console, bench: Bench, watched: Watched) -> None:
-        self.console = console
-        self.bench = bench
-        self.watched = watched
-        self.realm = console.realm
-
-    def person(self) -> Person:
-        """Somebody with a new browser."""
-        return Person(self.console, self.bench.app)
-
-    def pages(self, page: str = "") -> str:
-        """The address of one of the gate's own pages for this realm."""
-        return f"/_tfa/{self.realm}/{page}"

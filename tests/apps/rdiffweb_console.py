@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import shutil
 import tempfile
 import warnings
 from functools import cache
@@ -16,7 +17,8 @@ from pathlib import Path
 from apps.console import FIRST, PASSWORD, SECOND, Console
 from tfa_middleware.hold import App
 
-_FOLDER = tempfile.TemporaryDirectory(prefix="rdiffweb-console-")
+_FOLDER = Path(tempfile.mkdtemp(prefix="rdiffweb-console-"))
+atexit.register(shutil.rmtree, _FOLDER, ignore_errors=True)
 
 
 def build(folder: Path) -> App:
@@ -33,7 +35,7 @@ def _console() -> App:
         from rdiffweb.rdw_app import RdiffwebApp
 
     _install_stub()
-    where = ["--database-uri", f"{_FOLDER.name}/rdw.db"]
+    where = ["--database-uri", f"{_FOLDER}/rdw.db"]
     console = RdiffwebApp(RdiffwebApp.parse_args([*where, "--rate-limit", "100000", "--disable-ssh-keys"]))
     cherrypy.config.update({"environment": "embedded", "log.screen": False})
     cherrypy.server.unsubscribe()
@@ -47,10 +49,10 @@ def _console() -> App:
 
 def _install_stub() -> None:
     """It wants an ``rdiff-backup`` on the path; nothing here runs it."""
-    stub = Path(_FOLDER.name) / "rdiff-backup"
+    stub = _FOLDER / "rdiff-backup"
     stub.write_text("#!/bin/sh\necho 'rdiff-backup 2.2.6'\n")
     stub.chmod(0o755)
-    os.environ["PATH"] = f"{_FOLDER.name}:{os.environ['PATH']}"
+    os.environ["PATH"] = f"{_FOLDER}:{os.environ['PATH']}"
 
 
 RDIFFWEB = Console(
