@@ -17,6 +17,8 @@ from pathlib import Path
 from apps.console import FIRST, PASSWORD, SECOND, Console
 from tfa_middleware.hold import App
 
+#: By which `SECOND` may log in too.
+EMAIL = "alice@example.com"
 _FOLDER = Path(tempfile.mkdtemp(prefix="rdiffweb-console-"))
 atexit.register(shutil.rmtree, _FOLDER, ignore_errors=True)
 
@@ -35,14 +37,14 @@ def _console() -> App:
         from rdiffweb.rdw_app import RdiffwebApp
 
     _install_stub()
-    where = ["--database-uri", f"{_FOLDER}/rdw.db"]
-    console = RdiffwebApp(RdiffwebApp.parse_args([*where, "--rate-limit", "100000", "--disable-ssh-keys"]))
+    where = ["--database-uri", f"{_FOLDER}/rdw.db", "--disable-ssh-keys", "--latest-version-url", ""]
+    console = RdiffwebApp(RdiffwebApp.parse_args([*where, "--rate-limit", "100000", "--login-with-email"]))
     cherrypy.config.update({"environment": "embedded", "log.screen": False})
     cherrypy.server.unsubscribe()
     cherrypy.tree.mount(console, "")
     cherrypy.engine.start()
     atexit.register(cherrypy.engine.exit)
-    UserObject.add_user(SECOND, PASSWORD).commit()
+    UserObject.add_user(SECOND, PASSWORD, email=EMAIL).commit()
     application: App = console
     return application
 
