@@ -19,6 +19,8 @@ MAX_COOKIES = 180  # what browsers keep for one site
 
 _FOLDED = str.maketrans({".": "_", " ": "_", "[": "_"})
 _PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~:/@()?{}\-]{0,256}")
+#: Blanks of a header (RFC 9110 5.6.3); other "blanks" of Unicode are parts of letters here.
+_BLANK = " \t"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
@@ -41,7 +43,7 @@ def parse(header: str) -> list[tuple[str, str]]:
     """``"a=1; b=2" -> [("a", "1"), ("b", "2")]``, in order, nothing unquoted. Raises `BadRequest` on absurd sizes."""
     if len(header) > MAX_HEADER:
         raise BadRequest("the Cookie header is too large")
-    pairs = [_pair(part) for part in header.split(";") if part.strip()]
+    pairs = [_pair(part) for part in header.split(";") if part.strip(_BLANK)]
     if len(pairs) > MAX_COOKIES:
         raise BadRequest("too many cookies")
     return pairs
@@ -49,7 +51,8 @@ def parse(header: str) -> list[tuple[str, str]]:
 
 def _pair(part: str) -> tuple[str, str]:
     name, equals, value = part.partition("=")
-    return (name.strip(), value.strip()) if equals else ("", name.strip())
+    name, value = name.strip(_BLANK), value.strip(_BLANK)
+    return (name, value) if equals else ("", name)
 
 
 def unambiguous(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
@@ -81,7 +84,7 @@ def parse_set(line: str, now: float) -> SetCookie:
 
 def _pair_or_flag(part: str) -> tuple[str, str]:
     name, _, value = part.partition("=")
-    return name.strip(), value.strip()
+    return name.strip(_BLANK), value.strip(_BLANK)
 
 
 def _is_over(attributes: Mapping[str, str], now: float) -> bool:
