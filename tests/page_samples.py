@@ -69,8 +69,9 @@ SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
     "challenge": ("challenge.html", CHALLENGE),
     "challenge-mail": (
         "challenge.html",
-        {**CHALLENGE, "kind": "email", "can_resend": True, "resend_in": 9, "error": "Wrong", "notice": "Sent"},
+        {**CHALLENGE, "kind": "email", "can_resend": True, "sent": True, "resend_in": 9, "error": "Wrong", "notice": "Sent"},
     ),
+    "challenge-mail-unsent": ("challenge.html", {**CHALLENGE, "kind": "email", "can_resend": True}),
     "challenge-words": (
         "challenge.html",
         {**CHALLENGE, "kind": "recovery", "methods": [], "prompt": Prompt("Enter a code", numeric=False)},
@@ -84,10 +85,10 @@ SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
     "enrol-totp-wrong": ("enrol.html", {**ENROL, "clock_hint": True, "error": "Wrong"}),
     "enrol-address": (
         "enrol.html",
-        {**ENROL, "kind": "email", "prompt": ADDRESS, "can_resend": True, "notice": "Sent"},
+        {**ENROL, "kind": "email", "prompt": ADDRESS, "can_resend": True, "sent": True, "notice": "Sent"},
     ),
     "enrol-nothing": ("enrol.html", {**ENROL, "kind": "recovery", "prompt": Prompt("Go on?", field_name="")}),
-    "codes": ("codes.html", {"codes": ["AAAA-BBBB", "CCCC-DDDD"], "next": "/_tfa/admin/"}),
+    "codes": ("codes.html", {"kind": "recovery", "title": "Recovery codes", "codes": ["AAAA-BBBB", "CCCC-DDDD"], "next": "/_tfa/admin/"}),
     "manage": ("manage.html", {**MANAGE, "notice": "Saved"}),
     "manage-empty": ("manage.html", {**MANAGE, **EMPTY, "next": "", "locked_note": ""}),
     "manage-off": ("manage.html", {**MANAGE, "enabled": False, "recovery_left": 8, "error": "Wrong"}),

@@ -16,8 +16,8 @@ from tfa_middleware.settings import MailSettings
 T = TypeVar("T")
 
 #: Names of realms and of kinds of verifiers.
-NAME = re.compile(r"[a-z][a-z0-9-]{0,31}")
-NAME_HELP = "a name of at most 32 characters of a-z, 0-9 and -, beginning with a letter"
+NAME = re.compile(r"[a-z][a-z0-9_-]{0,31}")
+NAME_HELP = "a name of at most 32 characters of a-z, 0-9, - and _, beginning with a letter"
 #: Keys whose INI word is a word of Python.
 ALIASES: Mapping[type, Mapping[str, str]] = {MailSettings: {"sender": "from"}}
 #: Parsers whose values may go on over indented lines.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import webob
 
 from tfa_middleware.admission import Admission, Admitted
@@ -26,6 +28,13 @@ HINTS = {
 }
 NO_HINT = N_("Another second factor of this service.")
 RECOVERY = "recovery"
+
+
+class Shown(NamedTuple):
+    """Secrets that a kind shows once."""
+
+    kind: str
+    codes: tuple[str, ...]
 
 
 class EnrolView:
@@ -155,11 +164,11 @@ class EnrolView:
         """Save it; a waiting login is thereby proven, a pass goes on under the new set-up. Recovery codes come with the
         first factor."""
         self._enrolling.save(page.realm, enrolment, enrolled)
-        codes = enrolled.show or self._recovery_codes(page, who)
+        shown = Shown(enrolment.kind, enrolled.show) if enrolled.show else self._recovery_codes(page, who)
         admitted = self._admitted(page, who, page.realm.accounts.verifiers[enrolment.kind].amr)
         landing = admitted.landing or self._replies.base(page.request, page.realm)
-        if codes:
-            return self.codes(page, who.user, codes, landing, admitted)
+        if shown.codes:
+            return self.codes(page, who.user, shown, landing, admitted)
         if who.challenge is not None:
             return self._challenge_view.released(page.request, who.challenge, admitted)
         return self._services.pages.see_other(landing, admitted.cookies)
@@ -171,26 +180,27 @@ class EnrolView:
             raise Void("the login is over")
         return self._admission.by_factor(page.realm, who.challenge, amr)
 
-    def _recovery_codes(self, page: Page, who: Who) -> tuple[str, ...]:
+    def _recovery_codes(self, page: Page, who: Who) -> Shown:
         account = page.realm.accounts.get(who.user)
         if RECOVERY not in page.realm.accounts.verifiers or account.of_kind(RECOVERY):
-            return ()
+            return Shown(RECOVERY, ())
         return self.make_codes(page, who.user)
 
-    def make_codes(self, page: Page, user: str) -> tuple[str, ...]:
+    def make_codes(self, page: Page, user: str) -> Shown:
         """A new set of recovery codes in the place of the old one; it needs no proof of its own."""
         enrolment = self._enrolling.begin(page.realm, page.session_id, user, RECOVERY, page.request)
         made = self._enrolling.answer(page.realm, enrolment, {}, page.request)
         if not isinstance(made, Enrolled):
             raise Rejected("recovery codes ask nothing")
         self._enrolling.save(page.realm, enrolment, made)
-        return made.show
+        return Shown(RECOVERY, made.show)
 
-    def codes(self, page: Page, user: str, codes: tuple[str, ...], landing: str, admitted: Admitted) -> webob.Response:
-        """The codes, shown this once."""
-        return self._replies.page(
-            page.request, page.realm, "codes.html", user=user, codes=list(codes), next=landing, headers=admitted.cookies
-        )
+    def codes(self, page: Page, user: str, shown: Shown, landing: str, admitted: Admitted) -> webob.Response:
+        """Secrets of a kind, shown this once."""
+        _ = catalogue(page.request.language(self._services.settings.tfa.language)).gettext
+        title = _("Recovery codes") if shown.kind == RECOVERY else _(page.realm.accounts.verifiers[shown.kind].title)
+        facts = {"kind": shown.kind, "title": title, "codes": list(shown.codes), "next": landing}
+        return self._replies.page(page.request, page.realm, "codes.html", user=user, headers=admitted.cookies, **facts)
 
     def _url(self, page: Page, kind: str) -> str:
         return f"{self._replies.base(page.request, page.realm)}enrol/{kind}"
