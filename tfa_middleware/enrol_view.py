@@ -199,8 +199,17 @@ class EnrolView:
         """Secrets of a kind, shown this once."""
         _ = catalogue(page.request.language(self._services.settings.tfa.language)).gettext
         title = _("Recovery codes") if shown.kind == RECOVERY else _(page.realm.accounts.verifiers[shown.kind].title)
-        facts = {"kind": shown.kind, "title": title, "codes": list(shown.codes), "next": landing}
-        return self._replies.page(page.request, page.realm, "codes.html", user=user, headers=admitted.cookies, **facts)
+        return self._replies.page(
+            page.request,
+            page.realm,
+            "codes.html",
+            user=user,
+            kind=shown.kind,
+            title=title,
+            codes=list(shown.codes),
+            next=landing,
+            headers=admitted.cookies,
+        )
 
     def _url(self, page: Page, kind: str) -> str:
         return f"{self._replies.base(page.request, page.realm)}enrol/{kind}"
