@@ -63,6 +63,11 @@ def build(folder: Path) -> App:
     return site
 
 
+def make(global_conf: dict[str, str], **local_conf: str) -> App:
+    """The site for PasteDeploy, whose pipeline adds the sessions."""
+    return application
+
+
 BEAKER = Console(
     name="beaker",
     realm="user",
