@@ -17,7 +17,7 @@ from tfa_middleware.passes import Pass
 from tfa_middleware.proving import Proving
 from tfa_middleware.realm import Realm
 from tfa_middleware.replies import Replies, answered
-from tfa_middleware.request import Request
+from tfa_middleware.request import SESSION_NAMES, Request
 from tfa_middleware.services import Services
 from tfa_middleware.sessions import PENDING, Session, new_id
 from tfa_middleware.whoami import ask
@@ -64,10 +64,10 @@ class Attempts:
         realm, request = attempt.realm, attempt.request
         owner = new_id()
         attempt = replace(attempt, owner=owner, jar=realm.quarantine.acquire(owner, attempt.jar, attempt.owner))
-        answer = Answer(self._app, request.forwarded(cookies.header(attempt.jar), attempt.jar))
+        answer = Answer(self._app, request.forwarded(cookies.header(attempt.jar), (*attempt.jar, *SESSION_NAMES)))
         body = answer.read(self._services.settings.tfa.hold_limit)
         if body is None:
-            return self._undecided(attempt, "the answer is larger than hold_limit", start_response)
+            return self.undecided(attempt, "the answer is larger than hold_limit", start_response)
         return self.settle(attempt, Held(answer.status, tuple(answer.headers), body, request.url), start_response)
 
     def instead_of(self, record: Pass, attempt: Attempt, start_response: StartResponse) -> Iterable[bytes]:
@@ -82,7 +82,7 @@ class Attempts:
         if judged.verdict == FAILED:
             return self._release_failed(attempt, judged, start_response)
         if judged.verdict == UNDECIDED:
-            return self._undecided(attempt, "no account name: set username or whoami", start_response)
+            return self.undecided(attempt, "no account name: set username or whoami", start_response)
         return self._go_on(attempt, judged, start_response)
 
     def hold_as(self, attempt: Attempt, held: Held, start_response: StartResponse) -> Iterable[bytes]:
@@ -164,7 +164,8 @@ class Attempts:
         cookie = realm.cookie.header(Session(PENDING, challenge.id, int(now)))
         return answered(self._replies.to_challenge(request, realm, [cookie]), request, start_response)
 
-    def _undecided(self, attempt: Attempt, reason: str, start_response: StartResponse) -> Iterable[bytes]:
+    def undecided(self, attempt: Attempt, reason: str, start_response: StartResponse) -> Iterable[bytes]:
+        """Nobody can tell whose session it is: nothing is given out, the log says why."""
         self._emit(attempt, "login_undecided", warning=True, reason=reason, path=attempt.request.address.path)
         return answered(self._replies.undecided(attempt.request, attempt.realm), attempt.request, start_response)
 

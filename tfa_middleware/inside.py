@@ -11,8 +11,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from tfa_middleware import cookies
+from tfa_middleware.accounts import CHALLENGE, ENROL, PASS
 from tfa_middleware.attempts import Attempt, Attempts
-from tfa_middleware.errors import PassEnded
+from tfa_middleware.errors import BadRequest, PassEnded
 from tfa_middleware.forms import Fields
 from tfa_middleware.held import Held
 from tfa_middleware.hold import Answer, App, Edit, HeaderList, StartResponse, Streamed, edited
@@ -184,26 +185,37 @@ class Inside:
     ) -> Iterable[bytes]:
         """A password posted where no login is listed: one adds a user or changes a password, or uses a hidden door.
 
-        With whoami the application tells, before and after, while the pass is suspended. Without, a name other than
-        the account's makes it a login.
+        With whoami the application tells, before and after, while the pass is suspended. Without, the name of another
+        account with a factor makes it a login, and a changed session is nobody's.
         """
         name, jar = realm.rule.posted_name(fields), dict(cookies.parse(cookie))
         if realm.rule.asks:
             self._services.passes.suspend(record)
             answer = Answer(self._app, request.forwarded(cookie, record.bindings))
             return self._asked_again(request, realm, record, cookie, answer, start_response)
-        if name and name != record.user:
+        step = realm.accounts.next_step(name) if name and name != record.user else PASS
+        if step == ENROL:  # whoever holds a pass would enrol for an account that he only named
+            raise BadRequest("a password for another account behind the login: set whoami, or list it under not_login")
+        if step == CHALLENGE:
             attempt = Attempt(request, realm, name, jar, owner=record.owner)
             return self._attempts.instead_of(record, attempt, start_response)
-        answer = Answer(self._app, request.forwarded(cookie, record.bindings))
+        return self._unless_it_rebinds(
+            Attempt(request, realm, name or record.user, jar), record, cookie, start_response
+        )
+
+    def _unless_it_rebinds(
+        self, attempt: Attempt, record: Pass, cookie: str, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        realm = attempt.realm
+        answer = Answer(self._app, attempt.request.forwarded(cookie, record.bindings))
         try:
             if not self._rebinds(realm, record, answer.headers):
                 start_response(answer.status, self.settled(realm, record, answer.headers))
                 return Streamed(answer)
+            self.end(record, "a form with a password changed the session")
         except BaseException:
             answer.close()
             raise
-        held = self._read(request, answer)
-        self.end(record, "a form with a password changed the session")
-        jar = cookies.overlay(jar, cookies.all_set(held.headers, self._services.clock()))
-        return self._pivoted(Attempt(request, realm, record.user, jar), held, record, start_response)
+        answer.close()
+        reason = "a form changed the session and nobody can ask whose it is"
+        return self._attempts.undecided(attempt, reason, start_response)

@@ -101,7 +101,10 @@ class TwoFactorMiddleware:
     def _by_the_law(self, request: Request, realm: Realm, start_response: StartResponse) -> Iterable[bytes]:
         """Read what the law looks at, decide, do it."""
         path, standing = realm.classify(request), self._standings.of(request, realm)
-        turn = Turn(request, realm, path, standing, self._read(request, path, standing))
+        fields = self._read(request, path, standing)
+        if standing.record is not None:
+            standing = self._standings.of(request, realm)  # the body may have come slowly, while the pass ended
+        turn = Turn(request, realm, path, standing, fields)
         action = gate.decide(self._facts(turn))
         return self._actions[action](turn, start_response)
 

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from tfa_middleware import cookies
+from tfa_middleware.errors import PassEnded
 from tfa_middleware.hold import App, HeaderList, StartResponse, edited
 from tfa_middleware.realm import Realm
-from tfa_middleware.request import Request
+from tfa_middleware.request import SESSION_NAMES, Request
 from tfa_middleware.services import Services
 from tfa_middleware.sessions import Session
 from tfa_middleware.whoami import ask
@@ -22,7 +23,7 @@ class Outside:
 
     def bare(self, request: Request, start_response: StartResponse) -> Iterable[bytes]:
         """A public path: no cookies, no Authorization, and no Set-Cookie comes back."""
-        return self._app(request.forwarded(""), edited(start_response, _no_cookies))
+        return self._app(request.forwarded("", SESSION_NAMES), edited(start_response, _no_cookies))
 
     def exempt(self, request: Request, realm: Realm, start_response: StartResponse) -> Iterable[bytes]:
         """A machine client: its Authorization stays, a browser's session never comes along; unless the realm lets
@@ -46,11 +47,11 @@ class Outside:
         def edit(_: str, headers: HeaderList) -> HeaderList:
             headers = private([*headers, *merged])
             if realm.quarantine.free(jar) != jar:
-                # A login was made with these cookies while the application worked on this request (case 14).
-                return cookies.without_set_cookie(headers)
+                # The answer may be of the session that a login opened meanwhile (case 14).
+                raise PassEnded("a login was made with these cookies while the application worked on the request")
             return self.bound(realm, session, headers)
 
-        return self._app(request.forwarded(cookies.header(jar), jar), edited(start_response, edit))
+        return self._app(request.forwarded(cookies.header(jar), (*jar, *SESSION_NAMES)), edited(start_response, edit))
 
     def visitor_cookies(self, request: Request, realm: Realm, session: Session) -> dict[str, str]:
         """The cookies of the request that this visitor was given and that no login holds; with those listed to keep."""

@@ -156,11 +156,11 @@ class Passes:
         record = self.get(realm, session_id)
         if record is None:
             return False
-        self._store.delete(_key(realm, session_id))
+        ended = self._store.delete(_key(realm, session_id))
         self._store.delete(_index(record))
         self._store.incr(_GENERATION, ttl=10 * 365 * 86400)
         self._forget()
-        return True
+        return ended
 
     def suspend(self, record: Pass) -> None:
         """End a pass, and wait until no worker can still serve a verdict of it."""

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes
 
 _SESSION_PARAMETER = re.compile(
-    r";(?:jsessionid|phpsessid|sessionid|session_id|session|sid|cfid|cftoken)(?:=[^/;]*)?", re.IGNORECASE
+    r";(?:jsessionid|phpsessid|sessionid|session_id|session|sid|cfid|cftoken)(?=[=;/]|$)(?:=[^/;]*)?", re.IGNORECASE
 )
 _ODD = re.compile(r"//|\\|[\x00-\x1f\x7f]|;|%[0-9A-Fa-f]{2}|/\.{1,2}(?:/|$)|[?#]|\ufffd|[. ](?:/|$)")
 _CUT = re.compile(r"[;?#].*")

@@ -21,10 +21,11 @@ _SHARED_FOR = 30 * 86400
 class Quarantine:
     """Owned by a login's id, for ``lifetime`` seconds and the life of any visitor's cookie beside it."""
 
-    def __init__(self, store: Store, keys: Keys, lifetime: int) -> None:
+    def __init__(self, store: Store, keys: Keys, lifetime: int, keep: Iterable[str] = ()) -> None:
         self._store = store
         self._tags = Tags(keys, "quarantine")
         self._ttl = lifetime + 2 * VISITOR_LIFETIME
+        self._keep = frozenset(keep)  # made by the page's own scripts: no login holds them
 
     def acquire(self, owner: str, cookies: Mapping[str, str], before: str = "") -> dict[str, str]:
         """The cookies that go with the login: those now owned by it, also what the login ``before`` in this browser
@@ -67,6 +68,8 @@ class Quarantine:
                     self._store.put(self._keys(name, value, "shared")[0], b"1", ttl=_SHARED_FOR)
 
     def _shared(self, name: str, value: str) -> bool:
+        if name in self._keep:
+            return True
         return len(value) <= SHORT and any(self._store.get(key) for key in self._keys(name, value, "shared"))
 
     def _keys(self, name: str, value: str, purpose: str = "quarantine") -> list[str]:

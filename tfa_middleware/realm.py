@@ -44,7 +44,7 @@ class Realm:
         self.tags = Tags(keys, "binding", settings.name)
         self.rule = LoginRule(settings)
         self.accounts = Accounts(records, settings, verifiers, clock)
-        self.quarantine = Quarantine(store, keys, self.lifetime)
+        self.quarantine = Quarantine(store, keys, self.lifetime, settings.keep)
         self.logout = Globs(settings.logout)
         self.not_login = Globs(settings.not_login)
         self.entry = settings.login[0]

@@ -42,6 +42,8 @@ _RAW = ("RAW_URI", "REQUEST_URI")
 _BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
 #: Names of cookies that a session lives in, where the realm does not name them.
 SESSION_LIKE = re.compile(r"(?i)(?!.*(?:csrf|xsrf)).*(?:sess|sid|auth|ident|login|token|remember|trac)")
+#: Names of a session id in a query that are cut where no pass says what the application's cookie is called.
+SESSION_NAMES = ("sid", "session", "sessionid", "session_id", "cftoken")
 _SESSION_PARAMETERS = frozenset({"jsessionid", "phpsessid", "asp_net_sessionid"})
 _SYSTEMS = (("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"), ("Mac OS", "macOS"))
 

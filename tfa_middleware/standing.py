@@ -103,9 +103,10 @@ class Standings:
         jar = kept(realm, named)
         for name, value in named.items():
             if any(record.bindings.get(name, ())):
-                if not realm.tags.bound(record.bindings, name, value):
+                if realm.tags.bound(record.bindings, name, value):
+                    jar[name] = value
+                elif name not in realm.settings.keep:
                     return None
-                jar[name] = value
         return jar
 
     def _touched(self, record: Pass, now: float) -> Pass | None:
