@@ -69,7 +69,15 @@ SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
     "challenge": ("challenge.html", CHALLENGE),
     "challenge-mail": (
         "challenge.html",
-        {**CHALLENGE, "kind": "email", "can_resend": True, "sent": True, "resend_in": 9, "error": "Wrong", "notice": "Sent"},
+        {
+            **CHALLENGE,
+            "kind": "email",
+            "can_resend": True,
+            "sent": True,
+            "resend_in": 9,
+            "error": "Wrong",
+            "notice": "Sent",
+        },
     ),
     "challenge-mail-unsent": ("challenge.html", {**CHALLENGE, "kind": "email", "can_resend": True}),
     "challenge-words": (
@@ -88,7 +96,10 @@ SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
         {**ENROL, "kind": "email", "prompt": ADDRESS, "can_resend": True, "sent": True, "notice": "Sent"},
     ),
     "enrol-nothing": ("enrol.html", {**ENROL, "kind": "recovery", "prompt": Prompt("Go on?", field_name="")}),
-    "codes": ("codes.html", {"kind": "recovery", "title": "Recovery codes", "codes": ["AAAA-BBBB", "CCCC-DDDD"], "next": "/_tfa/admin/"}),
+    "codes": (
+        "codes.html",
+        {"kind": "recovery", "title": "Recovery codes", "codes": ["AAAA-BBBB", "CCCC-DDDD"], "next": "/_tfa/admin/"},
+    ),
     "manage": ("manage.html", {**MANAGE, "notice": "Saved"}),
     "manage-empty": ("manage.html", {**MANAGE, **EMPTY, "next": "", "locked_note": ""}),
     "manage-off": ("manage.html", {**MANAGE, "enabled": False, "recovery_left": 8, "error": "Wrong"}),

@@ -80,7 +80,12 @@ class ChallengeView:
 
     def _challenge(self, page: Page) -> Challenge | None:
         found = self._services.challenges.fetch(page.realm.name, page.session_id) if page.waits or page.passed else None
-        return found[0] if found else None
+        challenge = found[0] if found else None
+        if challenge and not challenge.enrols and not page.realm.accounts.get(challenge.user).authenticators:
+            # An operator took the factors out meanwhile (E9): nothing is left to ask for, so the login starts anew.
+            self._services.challenges.consume(challenge)
+            return None
+        return challenge
 
     def _nothing_waits(self, page: Page) -> webob.Response:
         if page.passed:

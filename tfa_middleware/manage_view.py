@@ -1,6 +1,5 @@
 """The management page: what is enrolled, the tick "Enabled", recovery codes, signed-in browsers."""
 
-
 from __future__ import annotations
 
 import hashlib
@@ -75,6 +74,8 @@ class ManageView:
         wanted = page.form.get("enabled") == "yes"
         if page.realm.settings.policy == "required" and not wanted:
             return self._page(page, record, account, error=N_("This service requires it."), status=403)
+        if wanted and not account.authenticators:
+            return self._services.pages.see_other(self._replies.base(page.request, page.realm) + "enrol")
         if wanted != account.enabled and account.authenticators:
             page.realm.accounts.enable(record.user, wanted)
             self._emit(page, record, "enabled" if wanted else "disabled")
@@ -203,7 +204,7 @@ class ManageView:
         """Tell the person of a lock that the 30 days' cap or too many tries put on a factor (D4)."""
         resting = [kind for kind in account.kinds() if self._rests(record, kind)]
         titles = ", ".join(_(page.realm.accounts.verifiers[kind].title) for kind in resting)
-        return _("After too many wrong codes, this rests at present: %(title)s") % {"title": titles} if titles else ""
+        return _("Paused for a while after too many wrong codes: %(title)s") % {"title": titles} if titles else ""
 
     def _rests(self, record: Pass, kind: str) -> bool:
         try:

@@ -130,7 +130,7 @@ class Replies:
         minutes = max(1, round(error.retry_after / 60))
         return self.message(
             request, realm, 429, N_("Too many tries"),
-            N_("For safety no further try counts at present. Try again in about %(minutes)d minutes."),
+            N_("There were too many wrong codes, so no code is accepted now. Try again in about %(minutes)d min."),
             word="locked", headers=[("Retry-After", str(error.retry_after)), *headers], minutes=minutes,
         )  # fmt: skip
 

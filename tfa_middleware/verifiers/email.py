@@ -72,13 +72,14 @@ class Email:
         return Begun({**fresh, "authenticator": chosen.id}, self._login_mail(fresh, visit))
 
     def prompt(self, account: Account, state: State, visit: Visit) -> Prompt:
-        """Facts once a code is on its way: ``address``, masked, and ``expires``, seconds since the epoch."""
+        """Facts once there is a code: ``address``, masked unless its owner has just typed it, and ``expires``, seconds
+        since the epoch."""
         _ = visit.gettext
         if state["step"] == "address":
             return Prompt(_("Enter the address that gets your codes."), field_name="address", numeric=False)
-        address = masked(state["address"])
+        address = state["address"] if state["step"] == "prove" else masked(state["address"])
         facts = {"address": address, "expires": state["sent"] + self.settings.valid}
-        return Prompt(_("Enter the code that we sent to %(address)s.") % {"address": address}, facts)
+        return Prompt(_("Enter the code from the mail to %(address)s.") % {"address": address}, facts)
 
     def verify(
         self, account: Account, authenticators: tuple[Authenticator, ...], state: State, form: Form, visit: Visit

@@ -1,0 +1,128 @@
+"""Sites as they run in earnest: one INI, one application, a server process on a free port of this machine."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+import tfa_middleware
+
+WAITRESS, GUNICORN = "waitress", "gunicorn"
+TESTS = Path(__file__).parent.parent
+PATIENCE = 30.0
+
+
+@dataclass(frozen=True)
+class Site:
+    """A running site. ``folder`` holds its INI, its records and its log; the server runs in it."""
+
+    port: int
+    folder: Path
+
+    @property
+    def url(self) -> str:
+        """Its root, without a slash at the end."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def records(self) -> Path:
+        """The file of enrolled accounts."""
+        return self.folder / "TFARecs.dat"
+
+    @property
+    def log(self) -> str:
+        """What the server wrote."""
+        return (self.folder / "server.log").read_text(encoding="utf-8", errors="replace")
+
+    def tfa(self, command: str, *arguments: str) -> str:
+        """What an operator's ``tfa COMMAND tfa.ini ...`` prints, beside the running server."""
+        line = [sys.executable, "-m", "tfa_middleware.cli", command, str(self.folder / "tfa.ini"), *arguments]
+        return subprocess.run(line, check=True, capture_output=True, text=True, cwd=self.folder, env=_environ()).stdout
+
+
+def _environ() -> dict[str, str]:
+    return {**os.environ, "PYTHONPATH": str(TESTS), "PYTHONUNBUFFERED": "1"}
+
+
+@contextmanager
+def serving(server: str, ini: str, folder: Path, app: str) -> Iterator[Site]:
+    """Serve ``app`` (``module:callable``, found below tests/) behind the middleware: by ``tfa serve`` on waitress, or
+    by gunicorn with two workers of four threads. ``ini`` is the configuration without [serve]."""
+    site = Site(free_port(), folder)
+    path = folder / "tfa.ini"
+    path.write_text(f"{ini}\n[serve]\napp = {app}\nlisten = 127.0.0.1:{site.port}\n", encoding="utf-8")
+    with (folder / "server.log").open("wb") as log:
+        process = subprocess.Popen(
+            _command(server, path, site.port),
+            cwd=folder,
+            env=_environ(),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        _await(process, site)
+        yield site
+    finally:
+        process.send_signal(signal.SIGINT)
+        try:
+            process.wait(PATIENCE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _command(server: str, ini: Path, port: int) -> list[str]:
+    if server == WAITRESS:
+        return [sys.executable, "-m", "tfa_middleware.cli", "serve", str(ini)]
+    # Unlike the command line, the file may name settings that older versions do not know.
+    ini.with_name("gunicorn.conf.py").write_text("control_socket_disable = True\n", encoding="utf-8")
+    options = ["--workers", "2", "--threads", "4", "--bind", f"127.0.0.1:{port}"]
+    return [sys.executable, "-m", "gunicorn", *options, f"support.servers:gated({str(ini)!r})"]
+
+
+def gated(ini: str) -> tfa_middleware.TwoFactorMiddleware:
+    """What gunicorn serves: the application of the INI, behind the middleware, as a site's own wsgi.py has it."""
+    module, _, name = tfa_middleware.read(ini).serve.app.partition(":")
+    return tfa_middleware.load(getattr(importlib.import_module(module), name), ini)
+
+
+def _await(process: subprocess.Popen[bytes], site: Site) -> None:
+    end = time.monotonic() + PATIENCE
+    while not _listens(site.port):
+        assert process.poll() is None, f"the server ended:\n{site.log}"
+        assert time.monotonic() < end, f"the server does not answer:\n{site.log}"
+        time.sleep(0.05)
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody used a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return int(server.getsockname()[1])
+
+
+def program(name: str, package: str) -> str:
+    """The path of a system's program. Without it the test is skipped, and fails where CI says that it must run."""
+    found = shutil.which(name)
+    if found:
+        return found
+    reason = f"{name} is missing; install the package {package}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
