@@ -129,3 +129,93 @@ def test_a_line_taken_out_of_the_file_switches_it_off_at_once(console: Console, 
     assert person.is_inside()
     other.sign_in(SECOND)
     assert other.shown.location == desk.pages("challenge")
+
+
+@everywhere
+def test_who_cancels_signs_in_again(console: Console, tmp_path: Path) -> None:
+    desk = Desk(console, tmp_path)
+    key = desk.enrol()
+    person = desk.person()
+    person.sign_in()
+    person.follow()
+    person.press("cancel")
+    assert person.shown.location == console.entry
+    assert not person.is_inside()
+    person.get(console.entry)
+    person.fill_in(FIRST, console.passwords[FIRST])
+    person.answer(desk.code(key))
+    person.follow()
+    assert person.is_inside()
+
+
+@everywhere
+def test_who_thinks_too_long_signs_in_again(console: Console, tmp_path: Path) -> None:
+    desk = Desk(console, tmp_path)
+    key = desk.enrol()
+    person = desk.person()
+    person.sign_in()
+    person.follow()
+    desk.bench.clock.pass_by(601)
+    person.press("verify", code=desk.code(key))
+    assert "Please sign in again" in person.shown
+    person.get(person.shown.html.select_one("a.main.button")["href"])
+    person.fill_in(FIRST, console.passwords[FIRST])
+    person.answer(desk.code(key))
+    person.follow()
+    assert person.is_inside()
+
+
+@everywhere
+def test_who_was_away_from_the_gates_own_page_signs_in_again(console: Console, tmp_path: Path) -> None:
+    desk = Desk(console, tmp_path)
+    key = desk.enrol()
+    person = desk.person()
+    person.sign_in()
+    person.answer(desk.code(key))
+    person.follow()
+    person.open_two_factor_page()
+    desk.bench.clock.pass_by(2 * 3600)
+    person.press("recovery")
+    assert "Please sign in again" in person.shown
+    person.get(person.shown.html.select_one("a.main.button")["href"])
+    person.fill_in(FIRST, console.passwords[FIRST])
+    person.answer(desk.code(key))
+    person.follow()
+    assert person.is_inside()
+
+
+@everywhere
+def test_who_mistypes_five_codes_enters_the_password_again(console: Console, tmp_path: Path) -> None:  # D3
+    desk = Desk(console, tmp_path)
+    key = desk.enrol()
+    person = desk.person()
+    person.sign_in()
+    person.follow()
+    wrong = f"{(int(desk.code(key)) + 1) % 1_000_000:06d}"
+    for _ in range(5):
+        person.press("verify", code=wrong)
+    assert "Too many wrong codes" in person.shown
+    assert not person.is_inside()
+    person.sign_in()
+    person.answer(desk.code(key))
+    person.follow()
+    assert person.is_inside()
+
+
+@everywhere
+def test_two_people_are_inside_at_once(console: Console, tmp_path: Path) -> None:
+    desk = Desk(console, tmp_path)
+    first, second = desk.person(), desk.person()
+    key = desk.enrol()
+    for _ in range(2):
+        first.sign_in()
+        second.sign_in(SECOND)
+        first.answer(desk.code(key))
+        first.follow()
+        second.follow()
+        assert first.is_inside(FIRST)
+        assert second.is_inside(SECOND)
+        first.sign_out()
+        assert second.is_inside(SECOND)
+        second.sign_out()
+        desk.bench.next_step()

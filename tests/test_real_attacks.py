@@ -123,3 +123,28 @@ def test_a_wrong_password_in_a_browser_with_a_proof_asks_for_it_again(console: C
     person.answer(desk.code(key))
     person.follow()
     assert person.is_inside()
+
+
+@everywhere
+def test_a_live_session_of_the_application_opens_nothing_without_a_pass(console: Console, tmp_path: Path) -> None:
+    # A1, cases 7, 13, 33: cookies of a login that never saw the gate, in three browsers.
+    desk = Desk(console, tmp_path)
+    desk.enrol()
+    inner = Person(console, desk.watched)
+    inner.sign_in()
+    inner.follow()
+    assert inner.is_inside()
+    alone, visitor, other = desk.person(), desk.person(), desk.person()
+    visitor.get(console.entry)
+    other.sign_in(SECOND)
+    other.follow()
+    assert other.is_inside(SECOND)
+    del desk.watched.calls[:]
+    for thief in (alone, visitor, other):
+        thief.take_cookies_of(inner)
+        for path in (console.page, *console.others, console.entry):
+            thief.get(path)
+            assert not thief.sees()
+    sessions = [value for name, value in inner.cookies.items() if "csrf" not in name]
+    assert sessions
+    assert not any(value in cookie for _, _, cookie in desk.watched.calls for value in sessions)

@@ -11,6 +11,8 @@ from apps.console import FIRST, PASSWORD, Console
 from apps.desk import Desk
 from apps.django_site import DJANGO_ACCOUNTS, DJANGO_ADMIN, build
 from apps.person import Person
+from werkzeug.exceptions import NotFound
+from werkzeug.middleware.dispatcher import DispatcherMiddleware
 
 AREAS = pytest.mark.parametrize("console", [DJANGO_ADMIN, DJANGO_ACCOUNTS], ids=str)
 NEW_PASSWORD = "Quite-another-1"
@@ -179,3 +181,30 @@ class TestNames:
         first.answer(desk.code(key))
         first.follow()
         assert first.is_inside()
+
+
+def test_a_project_below_a_prefix(tmp_path: Path) -> None:
+    below = {
+        "paths": "/backup/admin",
+        "login": "/backup/admin/login/",
+        "whoami": "/backup/admin/password_change/",
+    }
+    desk = Desk(replace(DJANGO_ADMIN, entry="/backup/admin/login/", page="/backup/admin/"), tmp_path, **below)
+    key = desk.enrol()
+    site = DispatcherMiddleware(NotFound(), {"/backup": desk.bench.app})
+    person = Person(desk.console, site)
+    person.get("/backup/admin/auth/user/")
+    assert person.shown.location == "/backup/admin/login/"
+    person.follow()
+    person.fill_in(FIRST, PASSWORD)
+    assert person.shown.location == "/backup/_tfa/admin/challenge"
+    assert not person.is_inside()
+    person.get("/backup/_tfa/admin/challenge")
+    person.answer(desk.code(key))
+    assert person.shown.location == "/backup/admin/auth/user/"
+    assert person.follow().status_int == 200
+    assert person.is_inside()
+    person.open_two_factor_page()
+    assert person.shown.request.path == "/backup/_tfa/admin/"
+    person.sign_out()
+    assert not person.is_inside()

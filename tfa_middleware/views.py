@@ -19,6 +19,7 @@ from tfa_middleware.realm import Realm
 from tfa_middleware.replies import Replies, answered
 from tfa_middleware.request import Request
 from tfa_middleware.services import Services
+from tfa_middleware.sessions import VISITOR
 from tfa_middleware.standing import Standings
 
 MAX_FORM = 65536
@@ -54,9 +55,18 @@ class Views:
             return self._refused(request, 405, [("Allow", "GET, HEAD, POST")])
         form = form_of(request)
         page = Page(request, realm, self._standings.of(request, realm), parts, form)
-        if not same_site(request) or not realm.cookie.csrf_matches(page.standing.session, form.get("csrf_token", "")):
+        if not same_site(request):
             return self._refused(request, 403, realm=realm)
+        if not realm.cookie.csrf_matches(page.standing.session, form.get("csrf_token", "")):
+            return self._outdated(page)
         return act(page)
+
+    def _outdated(self, page: Page) -> webob.Response:
+        """A form of another session: mostly the browser's own one, which ended while the person was away."""
+        held = page.realm.cookie.read(page.request.cookies, self._services.clock())
+        if page.standing.state == VISITOR and held.state != VISITOR:
+            return self._replies.start_again(page.request, page.realm)
+        return self._refused(page.request, 403, realm=page.realm)
 
     def _find(
         self, parts: list[str]
