@@ -10,6 +10,8 @@ from support.bench import Bench
 from support.browser import Browser
 from support.spy import Spy
 
+from tfa_middleware.keys import Keys
+
 
 def passed(bench: Bench, user: str = "alice", secret: str = "") -> Browser:
     """A browser whose user logged in, and answered where he was asked."""
@@ -236,3 +238,12 @@ def test_of_several_addresses_the_person_chooses_one(bench: Bench) -> None:  # E
         assert browser.page.status_int == 403
     browser.press("verify", code=second)
     assert "SECRET of" in browser.follow()
+
+
+def test_an_invitation_outlives_a_key_rotation(tmp_path: Path) -> None:  # F5
+    bench = Bench(Spy(), tmp_path)
+    code = bench.services.invites.make("user", "alice")
+    Keys.rotate(tmp_path / "tfa.key")
+    again = Bench(Spy(), tmp_path, store=bench.services.store)
+    assert again.services.invites.use("user", "alice", code)
+    assert not again.services.invites.use("user", "alice", code)

@@ -64,7 +64,9 @@ class Attempts:
         realm, request = attempt.realm, attempt.request
         owner = new_id()
         attempt = replace(attempt, owner=owner, jar=realm.quarantine.acquire(owner, attempt.jar, attempt.owner))
-        answer = Answer(self._app, request.forwarded(cookies.header(attempt.jar), (*attempt.jar, *SESSION_NAMES)))
+        environ = request.forwarded(cookies.header(attempt.jar), (*attempt.jar, *SESSION_NAMES))
+        environ.pop("HTTP_ACCEPT_ENCODING", None)  # rules read the body
+        answer = Answer(self._app, environ)
         body = answer.read(self._services.settings.tfa.hold_limit)
         if body is None:
             return self.undecided(attempt, "the answer is larger than hold_limit", start_response)

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any
 
+from tfa_middleware.errors import PassEnded
+
 Environ = dict[str, Any]
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
 StartResponse = Callable[..., Any]
@@ -144,6 +146,8 @@ def guarded(app: App) -> App:
     def call(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         try:
             return app(environ, start_response)
+        except PassEnded:
+            raise  # our own word, said while the application announced its answer
         except Exception as error:
             raise ApplicationError from error
 

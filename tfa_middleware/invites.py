@@ -22,25 +22,27 @@ class Invites:
 
     def __init__(self, store: Store, keys: Keys) -> None:
         self._store = store
-        self._key = keys.derive("invite")[-1]
+        self._keys = keys.derive("invite")
 
     def make(self, realm: str, user: str) -> str:
         """A new code, which takes the place of an older one."""
         code = base64.b32encode(secrets.token_bytes(BYTES)).decode("ascii")
-        self._store.put(_key(realm, user), self._hash(realm, user, code), ttl=LIFETIME)
+        self._store.put(_key(realm, user), _hash(self._keys[-1], realm, user, code), ttl=LIFETIME)
         return "-".join(re.findall("....", code))
 
     def use(self, realm: str, user: str, code: str) -> bool:
         """Whether the code is right; it is used up by that."""
         entry = self._store.get(_key(realm, user))
         typed = re.sub(r"[\s-]", "", code).upper()
-        if entry is None or not hmac.compare_digest(entry.value, self._hash(realm, user, typed)):
+        if entry is None:
             return False
-        return self._store.delete(_key(realm, user), version=entry.version)
+        matches = [hmac.compare_digest(entry.value, _hash(key, realm, user, typed)) for key in self._keys]
+        return any(matches) and self._store.delete(_key(realm, user), version=entry.version)
 
-    def _hash(self, realm: str, user: str, code: str) -> bytes:
-        text = f"{realm}\x00{user}\x00{code}".encode("utf-8", "replace")
-        return hmac.new(self._key, text, hashlib.sha256).hexdigest().encode()
+
+def _hash(key: bytes, realm: str, user: str, code: str) -> bytes:
+    text = f"{realm}\x00{user}\x00{code}".encode("utf-8", "replace")
+    return hmac.new(key, text, hashlib.sha256).hexdigest().encode()
 
 
 def _key(realm: str, user: str) -> str:

@@ -79,7 +79,9 @@ class Keys:
         old = cls.load(path)
         temporary = path.with_name(f"{path.name}.{secrets.token_hex(8)}")
         handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        owner = path.stat()
         with os.fdopen(handle, "w", encoding="ascii") as file:
+            os.fchown(file.fileno(), owner.st_uid, owner.st_gid)  # root may rotate for the service's user
             file.writelines(_line(name, key) for name, key in [*old._keys.items(), _new_key()])
             file.flush()
             os.fsync(file.fileno())

@@ -10,7 +10,7 @@ from typing import Any
 
 import webob
 
-from tfa_middleware.errors import BadRequest, Locked, RecordError, StoreError
+from tfa_middleware.errors import BadRequest, Locked, PassEnded, RecordError, StoreError
 from tfa_middleware.hold import StartResponse
 from tfa_middleware.i18n import N_, catalogue
 from tfa_middleware.realm import Realm
@@ -143,6 +143,9 @@ class Replies:
             return self.message(request, None, 400, N_("This request was refused"), text, word="bad_request")
         if isinstance(error, Locked):
             return self.locked(request, None, error)
+        if isinstance(error, PassEnded):
+            text = N_("The sign-in ended while the service was at work on this request. Please load the page again.")
+            return self.message(request, None, 403, N_("Please sign in again"), text, word="login_required")
         if isinstance(error, StoreError | RecordError):
             name = "store_trouble" if isinstance(error, StoreError) else "record_trouble"
             audit.emit(name, origin=request.origin, warning=True, reason=str(error))
