@@ -6,6 +6,8 @@ import json
 import os
 import sys
 import threading
+import time
+import traceback
 from pathlib import Path
 
 from account_samples import add_label, sealer
@@ -33,6 +35,7 @@ def fork(store: Store) -> None:
     def disturb() -> None:
         while not stop.is_set():
             store.incr("noise", ttl=600)
+            time.sleep(0.001)
 
     noise = threading.Thread(target=disturb)
     noise.start()
@@ -53,6 +56,8 @@ def child(store: Store) -> int:
     try:
         work(store)
         os._exit(0)
+    except BaseException:  # noqa: BLE001 - the child must not go on as its parent
+        traceback.print_exc()
     finally:
         os._exit(1)
 

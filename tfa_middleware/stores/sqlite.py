@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import sqlite3
 import threading
 import time
@@ -14,7 +15,8 @@ from tfa_middleware.errors import StoreError
 from tfa_middleware.stores.base import ABSENT, Entry, Store, check_key, count_of, new_version
 from tfa_middleware.stores.pool import Pool
 
-_BUSY = 5.0  # seconds that a writer waits for the others
+_BUSY = 5.0  # seconds that SQLite itself waits
+_PATIENCE = 10.0  # seconds that a writer waits for the others: more than one slow fsync on a busy disk
 _CONNECTIONS = 64  # so many that readers do not queue behind writers
 _PURGE_EVERY = 60.0
 _PURGE_ROWS = 1000
@@ -112,7 +114,7 @@ class SqliteStore(Store):
     def _writing(self) -> Iterator[tuple[_Connection, float]]:
         """A connection inside a transaction, and the time when that began."""
         with self._reading() as db, self._alone():
-            db.execute("BEGIN IMMEDIATE")
+            _begin(db)
             now = self._clock()
             self._purge(db, now)
             yield db, now
@@ -121,7 +123,7 @@ class SqliteStore(Store):
     @contextmanager
     def _alone(self) -> Iterator[None]:
         """Let the threads that write queue here: SQLite waits by polling, which can starve one of many."""
-        if not self._writer.acquire(timeout=2 * _BUSY):
+        if not self._writer.acquire(timeout=_PATIENCE):
             raise StoreError("SQLite store: too many writers wait")
         try:
             yield
@@ -161,18 +163,29 @@ def _create(path: str) -> None:
         os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
 
 
+def _begin(db: sqlite3.Connection) -> None:
+    """Begin to write. SQLite's own waiting sleeps up to 0.1 s between tries, which starves one among busy writers."""
+    db.execute("PRAGMA busy_timeout = 0")
+    _patiently(lambda: db.execute("BEGIN IMMEDIATE"))
+    db.execute(f"PRAGMA busy_timeout = {_BUSY * 1000:.0f}")
+
+
 def _use_wal(db: sqlite3.Connection) -> None:
     """Switch to the write-ahead log. SQLite does not wait by itself when another process is doing the same."""
-    end = time.monotonic() + _BUSY
-    while not _tried(lambda: db.execute("PRAGMA journal_mode = WAL"), last=time.monotonic() >= end):
-        time.sleep(0.01)
+    _patiently(lambda: db.execute("PRAGMA journal_mode = WAL"))
+
+
+def _patiently(act: Callable[[], object]) -> None:
+    end = time.monotonic() + _PATIENCE
+    while not _tried(act, last=time.monotonic() >= end):
+        time.sleep(random.uniform(0.0002, 0.003))  # noqa: S311 - only spreads the tries
 
 
 def _tried(act: Callable[[], object], *, last: bool) -> bool:
     try:
         act()
-    except sqlite3.OperationalError:
-        if last:
+    except sqlite3.OperationalError as error:
+        if last or not str(error).startswith("database is locked"):
             raise
         return False
     return True
