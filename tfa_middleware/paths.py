@@ -67,11 +67,6 @@ def folded(path: str) -> tuple[str, ...]:
     return tuple(part for part in parts if part not in ("", "."))
 
 
-def segments(path: str) -> tuple[str, ...]:
-    """The segments of a clean path: ``/a/b/ -> (a, b)``."""
-    return tuple(part for part in path.split("/") if part)
-
-
 def under(path: str, prefix: str) -> bool:
     """Whether a clean path is ``prefix`` or lies below it, by whole segments: ``/static`` is not above ``/staticX``."""
     stem = prefix.rstrip("/")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from core.parts import OPEN
 from support.clock import Clock
 
+from core.parts import OPEN
 from tfa_middleware.stores.base import Store
 
 

@@ -33,7 +33,7 @@ def allowed(f: Facts) -> dict[str, bool]:
         gate.FORWARD_EXEMPT: exempt,
         gate.FORWARD_BARE: public and not passed,
         gate.TO_CHALLENGE: pending and not exempt and not public,
-        gate.REFUSE: blind and (visitor or passed) or (inside and not known and not f.logout and not form),
+        gate.REFUSE: (blind and (visitor or passed)) or (inside and not known and not f.logout and not form),
         gate.ATTEMPT: login and (visitor or passed),
         gate.FORWARD_VISITOR: visitor and door and f.readable and not f.attempt,
         gate.TO_ENTRY: not passed and not pending and not exempt and not public and not (visitor and door),
