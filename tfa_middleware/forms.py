@@ -14,8 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
 
-import multipart
-
+from tfa_middleware import parts
 from tfa_middleware.errors import BadRequest
 
 Pairs = list[tuple[str, str]]
@@ -138,28 +137,20 @@ def read(environ: dict[str, Any], body: bytes | None) -> Fields:
         return Fields([], query, readable=False, empty=False)
     try:
         return Fields(reader(body, environ.get("CONTENT_TYPE", "")), query, empty=False)
-    except (ValueError, RecursionError, multipart.MultipartError):
+    except (ValueError, RecursionError):
         return Fields([], query, readable=False, empty=False)
 
 
 def _content_type(text: str) -> tuple[str, str]:
     kind, _, rest = text.partition(";")
-    charsets = re.findall(r"""charset\s*=\s*["']?([^\s;"']*)""", rest, re.IGNORECASE)
-    return kind.strip().lower(), (charsets[0].lower() if len(charsets) == 1 else "?" if charsets else "")
+    # RFC 2231's charset*= is a charset to Django.
+    charsets = re.findall(r"""charset([^\s=;]*)\s*=\s*["']?([^\s;"']*)""", rest, re.IGNORECASE)
+    sure = len(charsets) == 1 and not charsets[0][0]
+    return kind.strip().lower(), (charsets[0][1].lower() if sure else "?" if charsets else "")
 
 
 def _form(body: bytes, _: str) -> Pairs:
     return query_fields(body.decode("utf-8", "replace"))
-
-
-def _multipart(body: bytes, content_type: str) -> Pairs:
-    _, options = multipart.parse_options_header(content_type)
-    boundary = options.get("boundary")
-    if not boundary:
-        raise ValueError("no boundary")
-    size = len(body)
-    parts = multipart.MultipartParser(io.BytesIO(body), boundary, content_length=size, memory_limit=size + 1)
-    return [(part.name, "" if part.filename else part.raw.decode("utf-8", "replace")) for part in parts]
 
 
 def _json(body: bytes, _: str) -> Pairs:
@@ -188,7 +179,7 @@ def _flat(value: Any, depth: int = 0) -> Iterable[tuple[str, str]]:
 
 _READERS = {
     "application/x-www-form-urlencoded": _form,
-    "multipart/form-data": _multipart,
+    "multipart/form-data": parts.read,
     "application/json": _json,
     "text/json": _json,
 }

@@ -71,7 +71,8 @@ class LoginRule:
         text = unicodedata.normalize("NFKC", name).strip()
         if self._realm.canonical == "casefold":
             text = unicodedata.normalize("NFKC", text.casefold())
-        if len(text) > MAX_NAME or any(unicodedata.category(character) in _INVISIBLE for character in text):
+        odd = any(unicodedata.category(one) in _INVISIBLE or one == "\ufffd" for one in text)
+        if len(text) > MAX_NAME or odd:  # U+FFFD: octets that are no UTF-8, which the application may read as a name
             raise BadRequest("the user name has characters that do not show")
         return " ".join(text.split())
 

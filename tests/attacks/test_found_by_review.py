@@ -1,0 +1,140 @@
+"""Attacks that a review of the code found, each as the exploit that worked, or that works and waits for its mending."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import werkzeug
+from support.bench import Bench
+
+from attacks.apps import Console, Environ
+from attacks.stage import Stage
+from attacks.wire import Client
+from tfa_middleware import forms
+from tfa_middleware.errors import BadRequest
+
+# -- a body that names one user to the gate and another one to the application (A6)
+
+MULTIPART = "multipart/form-data; boundary=B"
+DISPOSITION = b'Content-Disposition: form-data; name="%s"'
+
+
+def part(head: bytes, value: bytes) -> bytes:
+    return b"--B\r\n" + head + b"\r\n\r\n" + value + b"\r\n"
+
+
+USER, WORD, END = DISPOSITION % b"username", part(DISPOSITION % b"password", b"right"), b"--B--\r\n"
+MALLORY = part(USER, b"mallory")
+IN_A = b'--A\r\nContent-Disposition: form-data; name="username"\r\n\r\nalice\r\n--A--\r\n'
+#: Read in two ways by the gate's parser of then and by Django, Werkzeug, WebOb, CherryPy or PHP.
+TWO_WAYS = {
+    "RFC 2231 name": MALLORY + part(b"Content-Disposition: form-data; name=\"x\"; name*=UTF-8''username", b"alice"),
+    "RFC 2231 name alone": part(b"Content-Disposition: form-data; name*=UTF-8''username", b"alice"),
+    "name in pieces": part(b'Content-Disposition: form-data; name*0="user"; name*1="name"', b"alice"),
+    "base64": part(USER + b"\r\nContent-Transfer-Encoding: base64", b"YWxpY2U="),
+    "quoted-printable": part(USER + b"\r\nContent-Transfer-Encoding: quoted-printable", b"=61lice"),
+    "charset of a part": part(USER + b"\r\nContent-Type: text/plain; charset=utf-7", b"+AGEAbABpAGMAZQ-"),
+    "a header twice": MALLORY + part(DISPOSITION % b"x" + b"\r\n" + USER, b"alice"),
+    "a name twice": MALLORY + part(b'Content-Disposition: form-data; name="username"; name="x"', b"alice"),
+    "a folded header": part(b'Content-Disposition: form-data;\r\n name="username"', b"alice"),
+    "a blank before the colon": part(b'Content-Disposition : form-data; name="username"', b"alice"),
+    "a backslash": part(b'Content-Disposition: form-data; name="user\\name"', b"alice"),
+    "single quotes": part(b"Content-Disposition: form-data; name='username'", b"alice"),
+    "a percent sign": part(DISPOSITION % b"username%0A", b"alice"),
+    "bare line ends": part(USER, b"alice").replace(b"\r\n", b"\n") + MALLORY,
+    "before the first part": b"x\r\n" + part(USER, b"alice"),
+    "after the last part": MALLORY + END + part(USER, b"alice"),
+    "nested": part(USER + b"\r\nContent-Type: multipart/mixed; boundary=A", IN_A),
+}
+TYPES = {
+    "two boundaries": "multipart/form-data; boundary=A; boundary=B",
+    "RFC 2231 boundary": "multipart/form-data; boundary=B; boundary*=utf-8''A",
+    "RFC 2231 charset": MULTIPART + "; charset*=utf-8''utf-7",
+    "charset first": "multipart/form-data; charset=utf-7; boundary=B",
+    "not form-data": "multipart/mixed; boundary=B",
+}
+
+
+@pytest.mark.parametrize("body", TWO_WAYS.values(), ids=TWO_WAYS)
+def test_a_body_that_two_parsers_read_in_two_ways_is_not_read(body: bytes) -> None:
+    fields = forms.read({"CONTENT_TYPE": MULTIPART}, body + WORD + END)
+    assert not fields.readable
+
+
+@pytest.mark.parametrize("kind", [*TYPES.values(), "application/x-www-form-urlencoded; charset*=utf-8''utf-7"])
+def test_a_type_that_two_parsers_read_in_two_ways_is_not_read(kind: str) -> None:
+    fields = forms.read({"CONTENT_TYPE": kind}, IN_A + MALLORY + WORD + END)
+    assert not fields.readable
+
+
+@pytest.mark.parametrize("kind", [MULTIPART, 'multipart/form-data; boundary="B"', "Multipart/Form-Data;boundary=B"])
+@pytest.mark.parametrize(
+    "head",
+    [
+        USER,
+        b"content-disposition:form-data;name=username",
+        USER + b"\r\nContent-Type: text/plain; charset=UTF-8\r\nContent-Transfer-Encoding: 8bit",
+        b"Content-Type: text/plain\r\n" + USER + b"\r\nContent-Length: 5",
+    ],
+)
+def test_what_browsers_and_libraries_write_is_read(head: bytes, kind: str) -> None:
+    upload = part(
+        b'Content-Disposition: form-data; name="up"; filename="a b.png"\r\nContent-Type: image/png', b"\x89\r\n"
+    )
+    body = part(head, b"alice") + upload + WORD + END
+    fields = forms.read({"CONTENT_TYPE": kind}, body)
+    assert fields.body == [("username", "alice"), ("up", "\ufffd\r\n"), ("password", "right")]
+    assert seen_by_werkzeug(body, kind) == ("alice", "right")
+
+
+def seen_by_werkzeug(body: bytes, kind: str) -> tuple[Any, Any]:
+    with werkzeug.Request(posted(body, kind)) as request:
+        return request.form.get("username"), request.form.get("password")
+
+
+def posted(body: bytes, kind: str) -> Environ:
+    method = {"REQUEST_METHOD": "POST", "SERVER_NAME": "localhost", "SERVER_PORT": "80", "wsgi.url_scheme": "http"}
+    return {**method, "CONTENT_TYPE": kind, "CONTENT_LENGTH": str(len(body)), "wsgi.input": io.BytesIO(body)}
+
+
+class Modern(Console):
+    """A console that reads forms with Werkzeug, the last of two values."""
+
+    def __call__(self, environ: Environ, start: Any) -> Iterable[bytes]:
+        if environ["REQUEST_METHOD"] == "POST":
+            form = werkzeug.Request(environ).form
+            body = "&".join(f"{name}={form.getlist(name)[-1]}" for name in form).encode()
+            environ = {**environ, "wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body))}
+        return super().__call__(environ, start)
+
+
+@pytest.mark.parametrize("body", TWO_WAYS.values(), ids=TWO_WAYS)
+def test_no_login_as_somebody_whom_the_gate_does_not_see(body: bytes, tmp_path: Path) -> None:
+    # Without whoami the name in the form is the account: "mallory", who has no factor, while Alice is logged in.
+    console = Modern()
+    bench = Bench(console, tmp_path)
+    bench.enrol_totp("alice")
+    client = Client(bench.app)
+    client.get("/login")
+    assert client.post("/login", body + WORD + END, CONTENT_TYPE=MULTIPART).code == 400
+    client.get("/private")
+    assert console.served["alice"] == 0
+
+
+@pytest.mark.parametrize("name", [b"\xe9ric", b"%e9ric", b"ali\xffce"])
+def test_a_name_that_is_no_utf_8_is_refused(name: bytes, tmp_path: Path) -> None:
+    # To an application that falls back to Latin-1 it is another name than to the gate.
+    console = Console()
+    client = Stage(tmp_path, console).client()
+    client.get("/login")
+    assert client.post("/login", b"username=" + name + b"&password=right").code == 400
+    assert not any(console.sessions.values())
+
+
+def test_a_json_key_twice_is_still_refused() -> None:
+    with pytest.raises(BadRequest):
+        forms.read({"CONTENT_TYPE": "application/json"}, b'{"username": "mallory", "user\\u006eame": "alice"}')
