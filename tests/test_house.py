@@ -17,7 +17,7 @@ FILE_LIMIT, FUNCTION_LIMIT = 250, 35
 #: do not know each other. A new file needs its place here.
 STAIRCASE = """
 errors declare model i18n addresses hold parts paths foreign rawtext recode stores verifiers
-settings codes cookies forms tags clock audit theme keys smtp
+settings codes cookies forms hold tags clock audit theme keys smtp
 stores.base verifiers.base stores.pool stores.record stores.filelook stores.filewrite
 stores.accountlines element held invites login notices pages request sessions smtp_url
 stores.memory stores.sqlite stores.redis stores.postgresql stores.textfile stores.storeaccounts
