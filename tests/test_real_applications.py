@@ -219,3 +219,20 @@ def test_two_people_are_inside_at_once(console: Console, tmp_path: Path) -> None
         assert second.is_inside(SECOND)
         second.sign_out()
         desk.bench.next_step()
+
+
+@everywhere
+def test_a_double_click_on_the_login_leaves_a_way_in(console: Console, tmp_path: Path) -> None:
+    desk = Desk(console, tmp_path)
+    key = desk.enrol()
+    person, aborted = desk.person(), desk.person()
+    person.get(console.entry)
+    aborted.take_cookies_of(person)
+    aborted.page = person.page
+    aborted.fill_in(FIRST, console.passwords[FIRST])  # the browser drops this answer, and its cookies
+    person.fill_in(FIRST, console.passwords[FIRST])
+    if person.shown.status_int == 403:  # Django: the token's cookie belongs to the first click's login
+        person.sign_in()
+    person.answer(desk.code(key))
+    person.follow()
+    assert person.is_inside()

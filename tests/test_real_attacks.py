@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from apps.console import FIRST, SECOND, Console
+from apps.console import FIRST, PASSWORD, SECOND, Console
 from apps.desk import Desk, everywhere
+from apps.flask_site import FLASK
 from apps.person import Person
 
 METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
@@ -148,3 +149,36 @@ def test_a_live_session_of_the_application_opens_nothing_without_a_pass(console:
     sessions = [value for name, value in inner.cookies.items() if "csrf" not in name]
     assert sessions
     assert not any(value in cookie for _, _, cookie in desk.watched.calls for value in sessions)
+
+
+REMEMBERED = {"username": FIRST, "password": PASSWORD, "remember": "on"}
+
+
+def test_a_cookie_to_be_remembered_is_kept_back_until_the_code(tmp_path: Path) -> None:  # A9, case 8
+    desk = Desk(FLASK, tmp_path)
+    key, person = desk.enrol(), desk.person()
+    person.get(FLASK.entry)
+    person.post(FLASK.entry, REMEMBERED)
+    assert "remember_token" not in person.cookies
+    person.answer(desk.code(key))
+    assert "remember_token" in person.cookies
+    person.follow()
+    assert person.is_inside()
+
+
+def test_a_cookie_to_be_remembered_opens_nothing_in_another_browser(tmp_path: Path) -> None:
+    # It logs its owner in by itself, so it must not reach the application beside a pass of somebody else.
+    desk = Desk(FLASK, tmp_path)
+    desk.enrol()
+    inner, other, half = Person(FLASK, desk.watched), desk.person(), desk.person()
+    inner.get(FLASK.entry)
+    inner.post(FLASK.entry, REMEMBERED)
+    token = inner.cookies["remember_token"]
+    other.sign_in(SECOND)
+    other.client.set_cookie("remember_token", token)
+    half.client.set_cookie("__Host-tfa-user", other.cookies["__Host-tfa-user"])
+    half.client.set_cookie("remember_token", token)
+    del desk.watched.calls[:]
+    assert other.is_inside(SECOND)
+    assert not half.is_inside(FIRST)
+    assert not any(token in cookie for _, _, cookie in desk.watched.calls)

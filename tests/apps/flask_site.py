@@ -16,7 +16,8 @@ from tfa_middleware.hold import App
 
 FORM = (
     "<!doctype html><title>Log in</title>{}<form method=post>"
-    "<input name=username><input type=password name=password><button>Log in</button></form>"
+    "<input name=username><input type=password name=password>"
+    "<input type=checkbox name=remember><button>Log in</button></form>"
 )
 
 
@@ -47,7 +48,7 @@ def _login() -> Any:
     session["seen"] = True
     if request.method == "POST":
         if request.form.get("password") == PASSWORD:
-            login_user(_User(request.form["username"]))
+            login_user(_User(request.form["username"]), remember="remember" in request.form)
             return redirect("/private")
         flash("Who are you?")
     return FORM.format("".join(f"<p>{text}</p>" for text in get_flashed_messages()))
