@@ -1,0 +1,236 @@
+"""Limits on wrong answers and on mails (REQUIREMENTS C8, D)."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from support.clock import Clock
+
+from core.workers import in_processes, reserve_many
+from tfa_middleware.errors import Locked, StoreError
+from tfa_middleware.limiter import DAY, Limiter, MailLimiter
+from tfa_middleware.settings import LimitSettings
+from tfa_middleware.stores.base import Store
+from tfa_middleware.stores.memory import MemoryStore
+
+LIMITS = LimitSettings()
+WIDE = LimitSettings(soft_failures=100, account_failures=100, rolling_failures=200)
+
+
+@pytest.fixture
+def limiter(store: Store, clock: Clock) -> Limiter:
+    return Limiter(store, LIMITS, clock)
+
+
+def tries(limiter: Limiter, kind: str = "totp", most: int = 1000, user: str = "alice") -> int:
+    """How many wrong tries in a row are evaluated before it is locked."""
+    for number in range(most):
+        try:
+            limiter.reserve("user", user, kind)
+        except Locked:
+            return number
+    return most
+
+
+def locked(limiter: Limiter, kind: str = "totp") -> Locked:
+    with pytest.raises(Locked) as caught:
+        limiter.check("user", "alice", kind)
+    return caught.value
+
+
+def test_ten_failures_rest_a_factor_for_half_an_hour(limiter: Limiter, clock: Clock) -> None:  # D3, D7
+    assert tries(limiter) == 10
+    assert locked(limiter).retry_after == 1801
+    clock.pass_by(1799)
+    assert tries(limiter) == 0
+    clock.pass_by(1)
+    assert tries(limiter) == 10  # in a row still: the next ten rest it again
+    assert locked(limiter).retry_after == 1801
+
+
+def test_a_factor_rests_alone_and_the_account_after_twenty(limiter: Limiter) -> None:  # D5
+    assert tries(limiter, "totp") == 10
+    assert tries(limiter, "email") == 10
+    assert tries(limiter, "recovery") == 0  # the account rests: nobody alternates
+    assert tries(limiter, "recovery", user="bob") == 10
+
+
+def test_a_success_clears_what_was_in_a_row(limiter: Limiter) -> None:  # D3
+    for _ in range(5):
+        tries(limiter, most=9)
+        limiter.reserve("user", "alice", "totp")
+        limiter.succeeded("user", "alice", "totp")
+    assert tries(limiter, most=4) == 4
+
+
+def test_a_success_does_not_clear_what_was_in_30_days(limiter: Limiter, clock: Clock) -> None:  # D4
+    for _ in range(5):
+        assert tries(limiter, most=9) == 9
+        limiter.reserve("user", "alice", "totp")
+        limiter.succeeded("user", "alice", "totp")
+    assert tries(limiter, "email") == 5  # 50 in all
+    clock.pass_by(LIMITS.soft_time)
+    day_after_the_window = 30 * DAY - clock.now % DAY
+    assert locked(limiter).retry_after == int(day_after_the_window) + 1
+    clock.pass_by(day_after_the_window - 1)
+    assert tries(limiter) == 0
+    clock.pass_by(1)
+    assert tries(limiter, most=1) == 1
+
+
+def test_right_answers_never_count_up(limiter: Limiter) -> None:  # D4
+    for _ in range(200):
+        limiter.reserve("user", "alice", "totp")
+        limiter.succeeded("user", "alice", "totp")
+    assert tries(limiter) == 10
+
+
+def test_a_success_on_the_next_day_takes_nothing_from_that_day(limiter: Limiter, clock: Clock) -> None:
+    clock.pass_by(DAY - clock.now % DAY - 1)
+    limiter.reserve("user", "alice", "totp")
+    clock.pass_by(2)
+    limiter.succeeded("user", "alice", "totp")
+    assert tries(limiter) == 10
+
+
+def test_after_100_in_a_row_a_factor_is_off_until_it_is_bound_anew(store: Store, clock: Clock) -> None:  # D2
+    limiter = Limiter(store, replace(LIMITS, rolling_failures=200, account_failures=100), clock)
+    evaluated = 0
+    for _ in range(20):
+        evaluated += tries(limiter)
+        clock.pass_by(LIMITS.soft_time)
+    assert evaluated == 100
+    clock.pass_by(365 * DAY)
+    assert locked(limiter).retry_after is None  # waiting does not help
+    assert tries(limiter, "email", most=1) == 1  # another factor does
+    limiter.rebound("user", "alice", "totp")
+    assert tries(limiter, most=1) == 1
+
+
+def test_an_operator_forgives_everything(limiter: Limiter) -> None:  # E9
+    tries(limiter)
+    limiter.reset("user", "alice")
+    assert tries(limiter) == 10
+
+
+def test_realms_and_odd_names_are_counted_apart(limiter: Limiter) -> None:  # A21
+    names = ["alice", "alice:x", "user:alice", "a/b", "a%2fb", "\u540d"]
+    for name in names:
+        assert tries(limiter, user=name) == 10
+    limiter.reserve("admin", "alice", "totp")
+
+
+def test_a_year_of_guessing_with_the_password_known(clock: Clock) -> None:  # D4
+    """The attacker tries whenever he may; the victim's sign-in clears what is in a row every morning."""
+    limiter = Limiter(MemoryStore(clock), LIMITS, clock)
+    evaluated: list[float] = []
+    for hour in range(365 * 24):
+        if hour % 24 == 8:
+            try:
+                limiter.reserve("user", "alice", "totp")
+                limiter.succeeded("user", "alice", "totp")
+            except Locked:
+                pass
+        evaluated += [clock.now] * tries(limiter)
+        clock.pass_by(3600)
+    worst = max(sum(start <= moment < start + 29 * DAY for moment in evaluated) for start in evaluated[::10])
+    assert worst <= LIMITS.rolling_failures
+    assert len(evaluated) <= 13 * LIMITS.rolling_failures
+    assert 1 - (1 - 3e-6) ** len(evaluated) < 0.003  # three codes in a million are right: 0.2 % a year
+
+
+def test_a_soft_lock_alone_would_lose(clock: Clock) -> None:  # D4: why the rolling cap is a must
+    without = replace(LIMITS, rolling_failures=10**9, hard_failures=10**9, account_failures=10**9)
+    limiter = Limiter(MemoryStore(clock), without, clock)
+    evaluated = 0
+    for _ in range(30 * 48):
+        evaluated += tries(limiter)
+        clock.pass_by(1800)
+    assert 1 - (1 - 3e-6) ** (evaluated * 365 / 30) > 0.4
+
+
+def test_200_tries_at_once_evaluate_no_more_than_the_limit(limiter: Limiter) -> None:  # D1; case 60
+    def attempt(_: int) -> bool:
+        try:
+            limiter.reserve("user", "alice", "totp")
+        except Locked:
+            return False
+        return True
+
+    with ThreadPoolExecutor(20) as pool:
+        assert sum(pool.map(attempt, range(200))) == LIMITS.soft_failures
+
+
+def test_four_processes_share_one_count(tmp_path: Any) -> None:  # D1; cases 60, 113
+    path = str(tmp_path / "tfa.sqlite3")
+    assert sum(in_processes(reserve_many, [(path, 50)] * 4)) == LIMITS.soft_failures
+
+
+@pytest.mark.parametrize("value", [b"", b"{", b"[]", b"{}", b'{"row": {}, "until": {}, "days": []}', b"\xff"])
+def test_a_counter_that_cannot_be_read_is_an_error_not_a_zero(value: bytes, limiter: Limiter, store: Store) -> None:
+    store.put("tries:user:alice", value, ttl=60)  # K3, K4
+    for act in (limiter.reserve, limiter.check, limiter.succeeded):
+        with pytest.raises(StoreError):
+            act("user", "alice", "totp")
+
+
+class Contested(MemoryStore):
+    """Somebody else is always faster."""
+
+    def put(self, key: str, value: bytes, *, ttl: float, version: int | None = None) -> bool:
+        return False
+
+
+def test_a_count_that_cannot_be_kept_is_an_error(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:  # D1, K3
+    monkeypatch.setattr("tfa_middleware.limiter.time.sleep", lambda _: None)
+    with pytest.raises(StoreError):
+        Limiter(Contested(clock), LIMITS, clock).reserve("user", "alice", "totp")
+
+
+# -- mails
+
+
+def mails(limiter: MailLimiter, user: str = "alice", origin: str = "203.0.113.7") -> int:
+    """How many may go."""
+    for number in range(5000):
+        try:
+            limiter.reserve("user", user, origin)
+        except Locked:
+            return number
+    return 5000
+
+
+def test_mails_of_an_account_are_limited_by_hour_and_day(store: Store, clock: Clock) -> None:  # C8
+    limiter = MailLimiter(store, LIMITS)
+    assert mails(limiter) == 5
+    clock.pass_by(3601)
+    assert mails(limiter) == 5
+    clock.pass_by(3601)
+    assert mails(limiter) == 0
+    with pytest.raises(Locked) as caught:
+        limiter.reserve("user", "alice", "203.0.113.7")
+    assert caught.value.retry_after == DAY
+    clock.pass_by(DAY)
+    assert mails(limiter) == 5
+
+
+def test_mails_of_a_source_and_in_all_are_limited(store: Store) -> None:  # C8; case 63
+    limiter = MailLimiter(store, replace(LIMITS, mails_total_hour=40))
+    for number in range(30):
+        limiter.reserve("user", f"user {number}", "203.0.113.7")
+    assert mails(limiter, "another") == 0
+    assert sum(mails(limiter, f"more {number}", f"203.0.113.{number}") for number in range(20, 30)) == 10
+
+
+def test_a_notice_goes_once_an_hour(store: Store, clock: Clock) -> None:  # D8
+    limiter = MailLimiter(store, LIMITS)
+    assert [limiter.notice("locked:alice"), limiter.notice("locked:alice"), limiter.notice("locked:b\u00f6b")] == [
+        True,
+        False,
+        True,
+    ]
+    clock.pass_by(3601)
+    assert limiter.notice("locked:alice")
