@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any
 
-from tfa_middleware.errors import PassEnded
+from tfa_middleware.errors import TwoFactorError
 
 Environ = dict[str, Any]
 ExcInfo = tuple[type[BaseException], BaseException, TracebackType]
@@ -146,7 +146,7 @@ def guarded(app: App) -> App:
     def call(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         try:
             return app(environ, start_response)
-        except PassEnded:
+        except TwoFactorError:
             raise  # our own word, said while the application announced its answer
         except Exception as error:
             raise ApplicationError from error

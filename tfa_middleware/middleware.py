@@ -92,9 +92,7 @@ class TwoFactorMiddleware:
                 return self._inside.serve(request, route.realm, verdict.record, verdict.cookie, start_response)
             return self._by_the_law(Request.of(dict(environ), self._trusted), route.realm, start_response)
         except ApplicationError as error:
-            if not isinstance(error.__cause__, TwoFactorError):
-                raise (error.__cause__ or error) from None
-            return self._failed(environ, start_response, error.__cause__)  # ours, from its start_response
+            raise (error.__cause__ or error) from None
         except Exception as error:  # noqa: BLE001 - the last resort: nothing is let through (K6)
             return self._failed(environ, start_response, error)
 

@@ -1,0 +1,161 @@
+"""One answer of the application, looked at no further than its first block (REQUIREMENTS H1 to H6)."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+import pytest
+from support import odd_apps
+from support.odd_apps import Odd
+from support.raw_wsgi import Environ, Start, request
+
+from tfa_middleware.errors import StoreError
+from tfa_middleware.hold import Answer, ApplicationError, Streamed, edited, guarded
+
+Way = Any
+
+
+def answer(way: Way) -> tuple[Answer, Odd]:
+    odd = Odd(way)
+    return Answer(guarded(odd), request("/")), odd
+
+
+def test_a_body_is_read_up_to_its_limit_and_closed() -> None:  # K8, H5
+    held, odd = answer(odd_apps.late_start)
+    assert (held.read(7), odd.closed) == (b"one two", 1)
+    held, odd = answer(odd_apps.late_start)
+    assert (held.read(6), odd.closed) == (None, 1)
+    held, odd = answer(odd_apps.endless)
+    assert (held.read(100), odd.closed) == (None, 1)
+    assert odd.made <= 27  # no more than it takes to know
+    held.close()
+    assert odd.closed == 1
+
+
+def test_what_is_written_and_what_is_yielded_keep_their_order() -> None:  # H4
+    held, _ = answer(odd_apps.write_then_iterate)
+    assert held.read(1000) == b"one two three four five"
+    held, _ = answer(odd_apps.only_write)
+    assert held.read(1000) == b"one two"
+
+
+def test_an_error_page_takes_the_place_of_what_was_announced() -> None:  # H2, H3
+    held, _ = answer(odd_apps.error_before_the_first_block)
+    assert (held.status, held.headers, held.read(100)) == ("500 Sorry", [odd_apps.PLAIN], b"sorry")
+
+
+def test_an_error_after_the_first_block_is_the_applications_own() -> None:  # H2
+    held, odd = answer(odd_apps.error_after_the_first_block)
+    with pytest.raises(ApplicationError) as caught:
+        held.read(100)
+    assert type(caught.value.__cause__) is ValueError
+    assert (held.status, odd.closed) == ("200 OK", 1)
+
+
+def test_an_error_after_something_was_written_is_the_applications_own() -> None:  # H2
+    def writes_then_fails(odd: Odd, environ: Environ, start: Start) -> Iterable[bytes]:
+        start("200 OK", [odd_apps.PLAIN])(b"one")
+        try:
+            raise ValueError("late")
+        except ValueError:
+            start("500 Sorry", [odd_apps.PLAIN], sys.exc_info())
+        return [b"never"]
+
+    with pytest.raises(ApplicationError) as caught:
+        answer(writes_then_fails)
+    assert type(caught.value.__cause__) is ValueError
+
+
+@pytest.mark.parametrize("way", [odd_apps.raises_at_once, odd_apps.raises_at_the_first_block])
+def test_the_applications_own_exception_is_the_cause(way: Way) -> None:  # H2
+    with pytest.raises(ApplicationError) as caught:
+        answer(way)
+    assert type(caught.value.__cause__) is LookupError
+
+
+def silent(odd: Odd, environ: Environ, start: Start) -> Iterable[bytes]:
+    return odd_apps.Closing(odd, [b"", b"body"])
+
+
+def empty(odd: Odd, environ: Environ, start: Start) -> Iterable[bytes]:
+    return odd_apps.Closing(odd, [])
+
+
+def twice(odd: Odd, environ: Environ, start: Start) -> Iterable[bytes]:
+    start("200 OK", [])
+    start("200 OK", [])
+    return []
+
+
+@pytest.mark.parametrize("way", [silent, empty, twice])
+def test_an_application_that_breaks_the_rules_is_its_own_error(way: Way) -> None:  # H1
+    odd = Odd(way)
+    with pytest.raises(ApplicationError) as caught:
+        Answer(odd, request("/"))
+    assert type(caught.value.__cause__) is AssertionError
+    assert odd.closed == (0 if way is twice else 1)
+
+
+class Stop(BaseException):
+    """What a server raises to stop a worker: no `Exception`."""
+
+
+def stopped(odd: Odd, environ: Environ, start: Start) -> Iterable[bytes]:
+    def blocks() -> Iterator[bytes]:
+        raise Stop
+        yield b""
+
+    start("200 OK", [odd_apps.PLAIN])
+    return odd_apps.Closing(odd, blocks())
+
+
+def test_a_worker_that_is_stopped_closes_too_and_is_not_held_up() -> None:  # H5
+    odd = Odd(stopped)
+    with pytest.raises(Stop):
+        Answer(guarded(odd), request("/"))
+    assert odd.closed == 1
+
+
+def test_an_answer_without_a_close_is_read() -> None:
+    held, _ = answer(odd_apps.without_close)
+    held.close()
+    held.close()
+    assert list(held) == [b"one", b"two"]
+
+
+def test_a_stream_is_closed_with_what_it_came_from() -> None:  # H5, H6
+    held, odd = answer(odd_apps.endless)
+    stream = Streamed(held)
+    assert [next(stream), next(iter(stream))] == [b"tick", b"tick"]  # type: ignore[call-overload]
+    stream.close()
+    stream.close()
+    assert odd.closed == 1
+    other = Streamed(held, [b"other"])
+    assert list(other) == [b"other"]
+
+
+def test_the_gates_own_error_from_within_start_response_stays_its_own() -> None:  # K3
+    def down(*_: object) -> None:
+        raise StoreError("down")
+
+    odd = Odd(odd_apps.a_list)
+    with pytest.raises(StoreError):
+        guarded(odd)(request("/"), down)
+
+
+def test_edited_headers_go_on_with_whatever_the_application_said() -> None:  # H2, H7
+    seen: list[tuple[Any, ...]] = []
+
+    def start(*given: Any) -> str:
+        seen.append(given)
+        return "write"
+
+    given = [("A", "1")]
+    changed = edited(start, lambda status, headers: [*headers, ("B", status)])
+    assert changed("200 OK", given) == "write"
+    info = (ValueError, ValueError(), None)
+    assert changed("500 Sorry", given, info) == "write"
+    assert seen == [("200 OK", [("A", "1"), ("B", "200 OK")]), ("500 Sorry", [("A", "1"), ("B", "500 Sorry")], info)]
+    assert given == [("A", "1")]  # the application's own list stays as it was
