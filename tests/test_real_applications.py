@@ -86,6 +86,7 @@ def test_who_signs_out_is_asked_again(console: Console, tmp_path: Path) -> None:
         person.follow()
         assert person.is_inside()
         keeper.take_cookies_of(person)
+        assert keeper.is_inside()
         person.sign_out()
         person.follow()
         assert not person.is_inside()

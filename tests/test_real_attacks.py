@@ -41,9 +41,9 @@ def test_the_cookies_of_before_the_login_open_nothing_elsewhere(console: Console
     person, thief, bare = desk.person(), desk.person(), desk.person()
     person.get(console.entry)
     thief.take_cookies_of(person)
-    raw = {name: value for name, value in person.cookies.items() if not name.startswith("__Host-tfa")}
-    for name, value in raw.items():
-        bare.client.set_cookie(name, value)
+    bare.take_cookies_of(person, but="__Host-tfa")
+    raw = bare.cookies
+    assert raw
     person.fill_in(FIRST, console.passwords[FIRST])
     _opens_nothing(desk, thief, raw)
     _opens_nothing(desk, bare, raw)
@@ -174,10 +174,13 @@ def test_a_cookie_to_be_remembered_opens_nothing_in_another_browser(tmp_path: Pa
     inner.get(FLASK.entry)
     inner.post(FLASK.entry, REMEMBERED)
     token = inner.cookies["remember_token"]
+    alone = Person(FLASK, desk.watched)
+    alone.take_cookies_of(inner, "remember_token")
+    assert alone.is_inside(FIRST)
     other.sign_in(SECOND)
-    other.client.set_cookie("remember_token", token)
-    half.client.set_cookie("__Host-tfa-user", other.cookies["__Host-tfa-user"])
-    half.client.set_cookie("remember_token", token)
+    half.take_cookies_of(other, "__Host-tfa-user")
+    for thief in (other, half):
+        thief.take_cookies_of(inner, "remember_token")
     del desk.watched.calls[:]
     assert other.is_inside(SECOND)
     assert not half.is_inside(FIRST)

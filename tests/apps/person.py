@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -66,10 +67,11 @@ class Person(Browser):
             return self.get("/logout")
         return self._submit(form)
 
-    def take_cookies_of(self, other: Person) -> None:
-        """Put another browser's present cookies into this one."""
-        for name, value in other.cookies.items():
-            self.client.set_cookie(name, value)
+    def take_cookies_of(self, other: Person, *names: str, but: str = "-") -> None:
+        """Put another browser's present cookies into this one, as they are: all, or those named; not ``but...``."""
+        for cookie in list(other.client.cookiejar):
+            if (not names or cookie.name in names) and not cookie.name.startswith(but):
+                self.client.cookiejar.set_cookie(copy(cookie))
 
     def sees(self, user: str = FIRST) -> bool:
         """Whether the open page is the application's, for this user."""
