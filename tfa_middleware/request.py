@@ -171,9 +171,15 @@ class Request:
 def without_session_ids(query: str, bound: Iterable[str]) -> str:
     """A query less parameters that some applications read as a session id: those called like a bound session cookie."""
     names = {fold(name).casefold() for name in bound if SESSION_LIKE.match(name)} | _SESSION_PARAMETERS
-    parts = query.split("&")
-    kept = [part for part in parts if fold(unquote_plus(part.partition("=")[0])).casefold() not in names]
-    return "&".join(kept) if len(kept) < len(parts) else query
+    pieces = re.findall("[^&;]+[&;]*", query)
+    kept = [piece for piece in pieces if _parameter(piece) not in names]
+    return "".join(kept).rstrip("&;") if len(kept) < len(pieces) else query
+
+
+def _parameter(piece: str) -> str:
+    """The name of a query's parameter as the laxest reader has it: cut at NUL, folded, without case."""
+    name = unquote_plus(re.split("[=&;]", piece, maxsplit=1)[0])
+    return fold(name.partition("\x00")[0]).casefold()
 
 
 def check_frame(environ: Environ, hosts: tuple[str, ...]) -> None:
@@ -201,8 +207,3 @@ def _is_address(text: str) -> bool:
 
 def _quoted(path: str) -> str:
     return quote(path.encode("latin-1"), safe="/:@!$&'()*+,;=~-._")
-
-
-def header(headers: list[tuple[str, str]], name: str) -> str:
-    """The last header of a name in an answer, or empty."""
-    return next((value for key, value in reversed(headers) if key.lower() == name), "")
