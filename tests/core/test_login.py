@@ -1,0 +1,209 @@
+"""Which request is a login, whose, and whether its answer says yes (REQUIREMENTS A6, A10; case 62)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.parts import settings
+from tfa_middleware import cookies, forms
+from tfa_middleware.errors import BadRequest
+from tfa_middleware.forms import Fields
+from tfa_middleware.login import FAILED, GOOD, MAX_NAME, UNDECIDED, LoginRule, Outcome, resolved
+
+RULE = LoginRule(settings())
+EXACT = LoginRule(settings(canonical="exact"))
+
+
+def posted(body: str = "", query: str = "") -> Fields:
+    return Fields(forms.query_fields(body), forms.query_fields(query))
+
+
+ATTEMPTS = {
+    # body, query -> an attempt on a login path, and elsewhere
+    ("username=a&password=x", ""): (True, True),
+    ("password=x", ""): (True, True),
+    ("pass=x&PASSWORD[]=y", ""): (True, True),
+    ("username=a&password=", ""): (False, False),
+    ("username=a", ""): (False, False),
+    ("", "username=a&password=x"): (True, False),
+    ("username=a", "password=x"): (True, False),
+    ("", "password=x"): (False, False),
+    ("", "username=a&password="): (False, False),
+    ("", ""): (False, False),
+}
+
+
+@pytest.mark.parametrize(("body", "query"), ATTEMPTS)
+def test_what_counts_as_an_attempt(body: str, query: str) -> None:  # A10
+    fields = posted(body, query)
+    assert (RULE.is_attempt(fields, on_door=True), RULE.is_attempt(fields, on_door=False)) == ATTEMPTS[body, query]
+
+
+@pytest.mark.parametrize(
+    ("body", "query"),
+    [
+        ("username=a&username=b&password=x", ""),
+        ("username=a&USERNAME=b&password=x", ""),
+        ("username=a&password=x&password=y", ""),
+        ("username=a&password=x&password=", ""),
+        ("username=a&password=x", "username=b"),
+        ("username=a&password=x", "password="),
+        ("username=a;username=b&password=x", ""),
+        ("password=x", "username=a&username[]=b"),
+        ("", "username=a&username=b&password=x"),
+    ],
+)
+def test_a_field_twice_is_refused(body: str, query: str) -> None:  # A6
+    with pytest.raises(BadRequest):
+        RULE.is_attempt(posted(body, query), on_door=True)
+
+
+SPELLINGS = ["bob", "Bob", " bob ", "BOB", "\uff42ob", "bob\u00a0", "\u2009bob", "bob\n", "bob\u2028"]
+
+
+@pytest.mark.parametrize("name", SPELLINGS)
+def test_all_spellings_of_a_user_are_one(name: str) -> None:  # A6; case 62
+    assert RULE.canonical(name) == "bob"
+
+
+def test_an_exact_realm_keeps_the_case() -> None:
+    assert (EXACT.canonical(" Bob  B "), EXACT.canonical("\uff22ob")) == ("Bob B", "Bob")
+    assert (RULE.canonical("STRASSE"), RULE.canonical("stra\u00dfe")) == ("strasse", "strasse")
+
+
+HIDDEN = ["bob\x00", "b\nob", "b\tob", "bo\u200bb", "bo\u202eb", "bob\ufeff", "b\u2028ob", "bob\ud800", "bob\ufffd"]
+HIDDEN += ["x" * 257]
+
+
+@pytest.mark.parametrize("name", HIDDEN, ids=ascii)
+def test_a_name_that_hides_something_is_refused(name: str) -> None:  # case 62
+    with pytest.raises(BadRequest):
+        RULE.canonical(name)
+
+
+@given(st.text(max_size=40))
+def test_a_canonical_name_stays_as_it_is(name: str) -> None:  # case 62: one record, one counter
+    for rule in (RULE, EXACT):
+        try:
+            once = rule.canonical(name)
+        except BadRequest:
+            continue
+        assert rule.canonical(once) == once
+        assert len(once) <= MAX_NAME
+        if rule is RULE:
+            assert rule.canonical(once.upper()) == rule.canonical(once.upper().lower())
+
+
+def test_the_posted_name() -> None:
+    assert RULE.posted_name(posted("username= Bob&password=x")) == "bob"
+    assert RULE.posted_name(posted("password=x", "username=Bob")) == "bob"
+    assert RULE.posted_name(posted("password=x")) == ""
+    with pytest.raises(BadRequest):
+        RULE.posted_name(posted("username=%ff"))
+
+
+# -- judging
+
+
+def outcome(status: int = 200, location: str = "", body: bytes = b"", cookie: str = "") -> Outcome:
+    headers: tuple[tuple[str, str], ...] = (("Set-Cookie", cookie),) if cookie else ()
+    target = resolved({"location": location}, "http://site/login")
+    return Outcome(status, headers, body, cookies.all_set(headers, 0), target)
+
+
+JUDGED: list[tuple[str, str, Outcome, str]] = [
+    # success, failure, the answer, the verdict
+    ("redirect", "", outcome(302, "/home"), GOOD),
+    ("redirect", "", outcome(303, "home"), GOOD),
+    ("redirect", "", outcome(301, "http://other.example/"), GOOD),
+    ("redirect", "", outcome(302, "/login"), FAILED),
+    ("redirect", "", outcome(302, "/login/?error=1"), FAILED),
+    ("redirect", "", outcome(302, "?error=1"), FAILED),
+    ("redirect", "", outcome(302, "http://site/login#x"), FAILED),
+    ("redirect", "", outcome(302), FAILED),
+    ("redirect", "", outcome(307, "/home"), FAILED),
+    ("redirect", "", outcome(200, "/home"), FAILED),
+    ("redirect", "", outcome(302, "http://site"), GOOD),
+    ("redirect:/home$", "", outcome(302, "/home"), GOOD),
+    ("redirect:/home$", "", outcome(302, "/homes"), FAILED),
+    ("cookie:s.d", "", outcome(cookie="sid=x"), GOOD),
+    ("cookie:s.d", "", outcome(cookie="sidx=x"), FAILED),
+    ("cookie:s.d", "", outcome(cookie="sid="), FAILED),
+    ("cookie:s.d", "", outcome(), FAILED),
+    ("status:204", "", outcome(204), GOOD),
+    ("status:204", "", outcome(200), FAILED),
+    ("body:Hello", "", outcome(body=b"\xffHello"), GOOD),
+    ("body:Hello", "", outcome(body=b"hello"), FAILED),
+    ("json:/ok=true", "", outcome(body=b'{"ok": true}'), GOOD),
+    ("json:/ok=true", "", outcome(body=b'{"ok": "true"}'), GOOD),
+    ("json:/ok=true", "", outcome(body=b'{"ok": 1}'), FAILED),
+    ("json:/a/1/b~1c=x", "", outcome(body=b'{"a": [0, {"b/c": "x"}]}'), GOOD),
+    ("json:/a/9=x", "", outcome(body=b'{"a": [0]}'), FAILED),
+    ("json:/a/b=x", "", outcome(body=b'{"a": "x"}'), FAILED),
+    ("json:/a=null", "", outcome(body=b'{"a": null}'), GOOD),
+    ("json:/a=null", "", outcome(body=b'{"b": null}'), FAILED),
+    ("json:/n=1.5", "", outcome(body=b'{"n": 1.5}'), GOOD),
+    ("json:/n=x", "", outcome(body=b'{"n": {}}'), FAILED),
+    ("json:/n=x", "", outcome(body=b"no json"), FAILED),
+    ("json:/n=x", "", outcome(body=b"[" * 100_000), FAILED),
+    ("redirect status:200", "", outcome(200), GOOD),
+    ("redirect", "body:wrong", outcome(302, "/home", b"wrong"), FAILED),  # failure rules win
+    ("whoami", "", outcome(200), UNDECIDED),
+    ("whoami redirect", "", outcome(302, "/home"), GOOD),
+    ("whoami", "status:401", outcome(401), FAILED),
+    ("", "", outcome(302, "/home"), FAILED),
+]
+
+
+@pytest.mark.parametrize(("success", "failure", "answer", "verdict"), JUDGED)
+def test_an_answer_is_judged_by_its_shape(success: str, failure: str, answer: Outcome, verdict: str) -> None:
+    rule = LoginRule(settings(success=tuple(success.split()), failure=tuple(failure.split())))
+    assert rule.judge(answer) == verdict
+
+
+def test_a_cookie_that_changed_is_never_success_alone() -> None:  # deciding, 1
+    assert RULE.judge(outcome(200, cookie="sid=new")) == FAILED
+
+
+# -- whoami
+
+
+def asker(**facts: object) -> LoginRule:
+    pattern = facts.pop("pattern", None)
+    compiled = re.compile(str(pattern)) if pattern else None
+    return LoginRule(settings(whoami="/me", whoami_pattern=compiled, **facts))
+
+
+PAGES: list[tuple[Mapping[str, object], int, bytes, str]] = [
+    ({"pattern": '<b id="me">([^<]*)<'}, 200, b'<b id="me"> B&#111;b </b>', "bob"),
+    ({"pattern": '<b id="me">([^<]*)<'}, 200, b'<b id="me"></b>', ""),
+    ({"pattern": '<b id="me">([^<]*)<'}, 200, b"<b>nobody</b>", ""),
+    ({"pattern": '<b id="me">([^<]*)<'}, 302, b'<b id="me">Bob</b>', ""),
+    ({"pattern": '<b id="me">([^<]*)<'}, 200, b'<b id="me">B\xffb</b>', ""),
+    ({"pattern": '<b id="me">([^<]*)<'}, 200, b'<b id="me">B&#0;&#8203;b</b>', ""),
+    ({"pattern": "me=(x)?"}, 200, b"me=", ""),
+    ({"whoami_pointer": "/user/name"}, 200, b'{"user": {"name": "Bob"}}', "bob"),
+    ({"whoami_pointer": "/id"}, 200, b'{"id": 7}', "7"),
+    ({"whoami_pointer": "/id"}, 200, b'{"id": true}', ""),
+    ({"whoami_pointer": "/id"}, 200, b'{"id": null}', ""),
+    ({"whoami_pointer": "/id"}, 200, b'{"other": 1}', ""),
+    ({"whoami_pointer": "/id"}, 200, b"<html>", ""),
+]
+
+
+@pytest.mark.parametrize(("facts", "status", "page", "name"), PAGES)
+def test_who_the_application_says_is_logged_in(
+    facts: Mapping[str, object], status: int, page: bytes, name: str
+) -> None:
+    rule = asker(**facts)
+    assert rule.asks
+    assert rule.named(status, page) == name
+
+
+def test_a_realm_without_whoami_does_not_ask() -> None:
+    assert not RULE.asks
