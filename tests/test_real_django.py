@@ -165,7 +165,16 @@ def test_one_realm_with_two_doors_opens_both_areas_with_one_code(door: str, tmp_
 
 
 class TestNames:
-    """Django's admin greets with the first name, where an account has one, and people may share it."""
+    """Django's admin greets with the first name, where an account has one: people share it, and it changes."""
+
+    def test_the_name_on_the_page_is_none_to_know_an_account_by(self, tmp_path: Path) -> None:
+        new_user("anna1", first_name="Anna")
+        desk = Desk(replace(DJANGO_ADMIN, inside="<strong>Anna</strong>"), tmp_path)
+        person = desk.person()
+        person.sign_in("anna1", PASSWORD)
+        person.follow()
+        assert person.is_inside()
+        assert [one.user for one in desk.bench.services.passes.list("admin")] == ["Anna"]
 
     def test_by_the_posted_name_two_of_one_first_name_are_two_accounts(self, tmp_path: Path) -> None:
         new_user("anna1", first_name="Anna")
@@ -184,12 +193,13 @@ class TestNames:
 
 
 def test_a_project_below_a_prefix(tmp_path: Path) -> None:
-    below = {
-        "paths": "/backup/admin",
-        "login": "/backup/admin/login/",
-        "whoami": "/backup/admin/password_change/",
-    }
-    desk = Desk(replace(DJANGO_ADMIN, entry="/backup/admin/login/", page="/backup/admin/"), tmp_path, **below)
+    desk = Desk(
+        replace(DJANGO_ADMIN, entry="/backup/admin/login/", page="/backup/admin/"),
+        tmp_path,
+        paths="/backup/admin",
+        login="/backup/admin/login/",
+        whoami="/backup/admin/password_change/",
+    )
     key = desk.enrol()
     site = DispatcherMiddleware(NotFound(), {"/backup": desk.bench.app})
     person = Person(desk.console, site)

@@ -100,7 +100,8 @@ def _configure() -> None:
     )
 
 
-#: The name in the head of every admin page. Django shows a first name there where the account has one.
+#: The name in the head of every admin page, by markup alone. Where an account has a first name, Django shows that one
+#: in place of the user name: a project with first names leaves whoami out and trusts the posted name.
 ADMIN_NAME = r'id="user-tools">[^<]*<strong>([^<]+)</strong>'
 
 SECTIONS = {
