@@ -58,8 +58,11 @@ class Inside:
         return edit
 
     def _check_alive(self, record: Pass, began: float) -> None:
-        """A slow answer is not given out where its pass ended while the application worked on it."""
-        if time.monotonic() - began > POLL and self._services.passes.get(record.realm, record.id) is None:
+        """A slow answer is not given out where its pass ended while the application worked on it.
+
+        Slow is what, with the age of a verdict, could outlast the wait of `Passes.suspend`.
+        """
+        if time.monotonic() - began > 0.05 * POLL and self._services.passes.get(record.realm, record.id) is None:
             raise PassEnded("the pass ended while the application worked on the request")
 
     def settled(self, realm: Realm, record: Pass, headers: HeaderList) -> HeaderList:
@@ -141,7 +144,15 @@ class Inside:
         )
 
     def _asked_again(
-        self, request: Request, realm: Realm, record: Pass, cookie: str, answer: Answer, start_response: StartResponse
+        self,
+        request: Request,
+        realm: Realm,
+        record: Pass,
+        cookie: str,
+        answer: Answer,
+        start_response: StartResponse,
+        *,
+        suspended: bool = False,
     ) -> Iterable[bytes]:
         """The application changed the session under a pass, or may have: it says whose it is now.
 
@@ -152,7 +163,8 @@ class Inside:
         now, more = ask(self._app, request, realm, jar, self._services.settings.tfa.hold_limit)
         held = replace(held, headers=(*held.headers, *more))
         if now == record.user:
-            self._services.passes.resume(record)
+            if suspended:  # else it would bring back a pass that another request ended
+                self._services.passes.resume(record)
             start_response(held.status, self.settled(realm, record, list(held.headers)))
             return [held.body]
         self.end(record, "the application's session is not the account's any more")
@@ -192,7 +204,7 @@ class Inside:
         if realm.rule.asks:
             self._services.passes.suspend(record)
             answer = Answer(self._app, request.forwarded(cookie, record.bindings))
-            return self._asked_again(request, realm, record, cookie, answer, start_response)
+            return self._asked_again(request, realm, record, cookie, answer, start_response, suspended=True)
         step = realm.accounts.next_step(name) if name and name != record.user else PASS
         if step == ENROL:  # whoever holds a pass would enrol for an account that he only named
             raise BadRequest("a password for another account behind the login: set whoami, or list it under not_login")

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 from urllib.parse import quote, unquote
 
-from tfa_middleware.errors import StoreError
+from tfa_middleware.errors import PassEnded, StoreError
 from tfa_middleware.sessions import Bindings
 from tfa_middleware.stores.base import ABSENT, Store
 
@@ -154,24 +154,35 @@ class Passes:
     def end(self, realm: str, session_id: str) -> bool:
         """End a pass for all workers; whether there was one. Verdicts of this worker are forgotten at once."""
         record = self.get(realm, session_id)
-        if record is None:
-            return False
-        ended = self._store.delete(_key(realm, session_id))
-        self._store.delete(_index(record))
-        self._store.incr(_GENERATION, ttl=10 * 365 * 86400)
-        self._forget()
+        ended = record is not None and self._store.delete(_key(realm, session_id))
+        self._store.delete(_aside(realm, session_id))  # after the pass: so none that is being suspended slips by
+        if record is not None:
+            self._store.delete(_index(record))
+            self._told()
         return ended
 
+    def _told(self) -> None:
+        self._store.incr(_GENERATION, ttl=10 * 365 * 86400)
+        self._forget()
+
     def suspend(self, record: Pass) -> None:
-        """End a pass, and wait until no worker can still serve a verdict of it."""
-        self.end(record.realm, record.id)
+        """Put a live pass aside, and wait until no worker can still serve a verdict of it. Raises `PassEnded` where it
+        is not live any more: then another pass may have taken its place, with the same cookies."""
+        aside, ttl = _aside(record.realm, record.id), record.until - self._clock() + RENEWABLE
+        alone = self._store.put(aside, b"1", ttl=ttl, version=ABSENT)
+        if not alone or not self._store.delete(_key(record.realm, record.id)):
+            if alone:
+                self._store.delete(aside)
+            raise PassEnded("the pass ended while the request was on its way")
+        self._told()
         time.sleep(1.1 * POLL)
 
     def resume(self, record: Pass) -> None:
-        """Bring back what `suspend` took, if nothing took its place."""
+        """Bring back what `suspend` put aside, unless it was ended meanwhile. Only for who suspended it."""
         ttl = record.until - self._clock() + RENEWABLE
-        self._store.put(_key(record.realm, record.id), _dumped(record), ttl=ttl, version=ABSENT)
-        self._store.put(_index(record), b"1", ttl=ttl)
+        back = self._store.put(_key(record.realm, record.id), _dumped(record), ttl=ttl, version=ABSENT)
+        if not self._store.delete(_aside(record.realm, record.id)) and back:
+            self.end(record.realm, record.id)
 
     # -- many
 
@@ -194,6 +205,10 @@ class Passes:
 
 def _key(realm: str, session_id: str) -> str:
     return f"pass:{realm}:{session_id}"
+
+
+def _aside(realm: str, session_id: str) -> str:
+    return f"aside:{realm}:{session_id}"
 
 
 def _index(record: Pass) -> str:

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import io
+import secrets
+import threading
+import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,11 +14,12 @@ import pytest
 import werkzeug
 from support.bench import Bench
 
-from attacks.apps import Console, Environ
-from attacks.stage import Stage
+from attacks.apps import IN_PLACE, Console, Environ
+from attacks.stage import WHOAMI, Stage
 from attacks.wire import Client
-from tfa_middleware import forms
-from tfa_middleware.errors import BadRequest
+from tfa_middleware import TwoFactorMiddleware, forms
+from tfa_middleware.errors import BadRequest, PassEnded
+from tfa_middleware.wiring import services
 
 # -- a body that names one user to the gate and another one to the application (A6)
 
@@ -138,3 +142,99 @@ def test_a_name_that_is_no_utf_8_is_refused(name: bytes, tmp_path: Path) -> None
 def test_a_json_key_twice_is_still_refused() -> None:
     with pytest.raises(BadRequest):
         forms.read({"CONTENT_TYPE": "application/json"}, b'{"username": "mallory", "user\\u006eame": "alice"}')
+
+
+# -- a pass beside the one that a login ends (case 16, A7): the same session of the application, under another pass
+
+
+class Rotating(Console):
+    """Sets a bound cookie anew with every answer to a post, as consoles do with their CSRF cookie."""
+
+    def __call__(self, environ: Environ, start: Any) -> Iterable[bytes]:
+        def fresh(status: str, headers: list[tuple[str, str]], info: Any = None) -> Any:
+            return start(status, [*headers, ("Set-Cookie", f"csrf={secrets.token_hex(8)}; Path=/")])
+
+        return super().__call__(environ, fresh if environ["REQUEST_METHOD"] == "POST" else start)
+
+
+def test_an_answer_that_changes_a_cookie_brings_no_suspended_pass_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # While Alice's login waits for the workers, a post of Mallory's ends, too quick to be looked at again: whoami still
+    # names him.
+    monkeypatch.setattr("tfa_middleware.inside.POLL", 1000.0)
+    console = Rotating(IN_PLACE)
+    stage = Stage(tmp_path, console, **WHOAMI)
+    mallory = stage.passed()
+    other, inside, go_on = mallory.copy(), threading.Event(), threading.Event()
+
+    def before(method: str, path: str) -> None:
+        if path == "/slow":
+            inside.set()
+            go_on.wait(10)
+
+    console.before = before
+    slow = threading.Thread(target=other.post, args=("/slow", {"a": "b"}))
+    slow.start()
+    assert inside.wait(10)
+    passes = stage.bench.services.passes
+    (record,) = passes.list("user", "mallory")
+    passes.suspend(record)  # as the login of Alice does, before it is forwarded
+    go_on.set()
+    slow.join(10)
+    assert not list(passes.list("user", "mallory"))
+
+
+def test_an_operator_ends_a_pass_also_while_a_form_has_suspended_it(tmp_path: Path) -> None:  # A14, A15
+    console = Console()
+    stage = Stage(tmp_path, console, **WHOAMI)
+    mallory = stage.passed()
+
+    def before(method: str, path: str) -> None:
+        if path == "/adduser":
+            stage.bench.services.passes.end_all("user", "mallory")
+
+    console.before = before
+    mallory.post("/adduser", {"username": "bob", "password": "x"})
+    assert not list(stage.bench.services.passes.list("user", "mallory"))
+    assert b"SECRET" not in mallory.get("/private").body
+
+
+def test_a_login_is_not_forwarded_with_a_pass_that_another_took_over(tmp_path: Path) -> None:
+    # Between the look at the pass and its end, a change of factors gave its cookies to a new pass.
+    stage = Stage(tmp_path, Console(IN_PLACE))
+    mallory = stage.passed()
+    passes = stage.bench.services.passes
+    (record,) = passes.list("user", "mallory")
+    assert mallory.press("enabled", "/_tfa/user/", enabled="yes").code == 303
+    for _ in range(2):
+        with pytest.raises(PassEnded):
+            passes.suspend(record)
+    (heir,) = passes.list("user", "mallory")
+    passes.suspend(heir)
+    with pytest.raises(PassEnded):
+        passes.suspend(heir)  # one request at a time
+    passes.resume(heir)
+    assert list(passes.list("user", "mallory")) == [heir]
+
+
+def test_no_worker_serves_an_answer_of_the_next_user(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Worker B's verdict is as old as it may be, and its answer takes a little less than a verdict lives.
+    poll = 0.4
+    for module in ("passes", "inside"):
+        monkeypatch.setattr(f"tfa_middleware.{module}.POLL", poll)
+    console = Console(IN_PLACE)
+    stage = Stage(tmp_path, console)
+    mallory = stage.passed()
+    shared = stage.bench.services
+    parts = services(stage.bench.settings, clock=stage.bench.clock, store=shared.store, mailer=stage.bench.outbox)
+    there = mallory.copy()
+    there.app = TwoFactorMiddleware(console, stage.bench.settings, parts)
+    console.before = lambda method, path: time.sleep(0.75 * poll) if path == "/slow" else None
+    assert b"SECRET of mallory" in there.get("/private").body
+    login = threading.Thread(target=mallory.post, args=("/login", {"username": "alice", "password": "right"}))
+    login.start()
+    time.sleep(0.85 * poll)
+    assert b"SECRET" not in there.get("/slow").body
+    login.join(10)
+    assert console.sessions[there.jar["sid"]] == "alice"
