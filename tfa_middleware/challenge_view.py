@@ -110,7 +110,7 @@ class ChallengeView:
     def released(self, request: Request, challenge: Challenge, admitted: Admitted) -> webob.Response:
         """Give the browser the held answer: a redirect as its own target, a page by one GET of its own address."""
         held = challenge.held
-        if held is not None and not request.navigation:
+        if held is not None and not held.redirects and not request.navigation:
             return webob.Response(
                 body=held.body, status=held.status, headerlist=[*held.page_headers(), *admitted.cookies]
             )
