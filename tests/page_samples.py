@@ -27,6 +27,7 @@ CHALLENGE = {
     "sent": True,
     "resend_in": 0,
     "minutes_left": 9,
+    "confirms": False,
 }
 ENROL = {
     "kind": "totp",
@@ -80,6 +81,7 @@ SAMPLES: dict[str, tuple[str, dict[str, Any]]] = {
         },
     ),
     "challenge-mail-unsent": ("challenge.html", {**CHALLENGE, "kind": "email", "can_resend": True}),
+    "challenge-step-up": ("challenge.html", {**CHALLENGE, "confirms": True}),
     "challenge-words": (
         "challenge.html",
         {**CHALLENGE, "kind": "recovery", "methods": [], "prompt": Prompt("Enter a code", numeric=False)},

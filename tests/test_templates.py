@@ -101,7 +101,7 @@ def test_actions_of_the_challenge(pages: Pages) -> None:
 
 def test_actions_of_enrolment(pages: Pages) -> None:
     assert actions(read(pages, "choose")) == {("enrol", "start")}
-    assert actions(read(pages, "choose-invite")) == {("enrol", "start")}
+    assert actions(read(pages, "choose-invite")) == {("enrol", "start"), ("challenge", "cancel")}
     assert actions(read(pages, "enrol-address")) == {("enrol/email", a) for a in ("confirm", "resend", "cancel")}
 
 

@@ -170,6 +170,7 @@ class ChallengeView:
             can_resend=challenge.mail is not None,
             resend_in=max(0, int(wait)),
             minutes_left=max(1, int((challenge.deadline - now) // 60)),
+            confirms=challenge.purpose == STEP_UP,
         )
 
     @staticmethod

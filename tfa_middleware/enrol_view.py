@@ -8,6 +8,7 @@ import webob
 
 from tfa_middleware.admission import Admission, Admitted
 from tfa_middleware.challenge_view import FATES, ChallengeView
+from tfa_middleware.challenge_view import WRONG as WRONG_CODE
 from tfa_middleware.challenges import Challenge
 from tfa_middleware.enrolling import Enrolling
 from tfa_middleware.entitlement import Entitlement, Who
@@ -128,7 +129,9 @@ class EnrolView:
                 self._services.audit.emit(
                     "clock_suspect", realm=page.realm.name, user=who.user, warning=True, seconds=error.clock_offset
                 )
-            return self._page(page, who, enrolment, error=WRONG, clock=error.clock_offset is not None, status=403)
+            prompt = self._proving.prompt(page.realm, enrolment, page.request)
+            wrong = WRONG_CODE if prompt.field_name == "code" else WRONG
+            return self._page(page, who, enrolment, error=wrong, clock=error.clock_offset is not None, status=403)
 
     def _sent(self, page: Page, who: Who, enrolment: Challenge) -> webob.Response:
         fate = self._proving.mailing.send(page.realm, enrolment, page.request)

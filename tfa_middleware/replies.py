@@ -122,16 +122,18 @@ class Replies:
         )  # fmt: skip
 
     def locked(self, request: Request, realm: Realm | None, error: Locked, headers: Headers = ()) -> webob.Response:
-        """429, with how long to wait (D7)."""
+        """429, with how long to wait (D7), and the way back to other factors."""
+        link = f"{self.base(request, realm)}challenge" if realm else ""
+        back = {"word": "locked", "link": link, "link_text": N_("Back") if link else ""}
         if error.retry_after is None:
             text = N_("This second factor is switched off after too many wrong codes. Use another one, or ask whoever "
                       "runs the service to reset it.")  # fmt: skip
-            return self.message(request, realm, 429, N_("Too many tries"), text, word="locked", headers=headers)
+            return self.message(request, realm, 429, N_("Too many tries"), text, headers=headers, **back)
         minutes = max(1, round(error.retry_after / 60))
         return self.message(
             request, realm, 429, N_("Too many tries"),
             N_("There were too many wrong codes, so no code is accepted now. Try again in about %(minutes)d min."),
-            word="locked", headers=[("Retry-After", str(error.retry_after)), *headers], minutes=minutes,
+            headers=[("Retry-After", str(error.retry_after)), *headers], minutes=minutes, **back,
         )  # fmt: skip
 
     def failed(self, request: Request, error: Exception) -> webob.Response:
@@ -139,7 +141,7 @@ class Replies:
         audit = self._services.audit
         if isinstance(error, BadRequest):
             audit.emit("request_refused", origin=request.origin, reason=str(error))
-            text = N_("The request cannot be read with certainty, so it was not passed on.")
+            text = N_("The address or the form can be read in more than one way, so for safety it was not passed on.")
             return self.message(request, None, 400, N_("This request was refused"), text, word="bad_request")
         if isinstance(error, Locked):
             return self.locked(request, None, error)

@@ -83,8 +83,9 @@ class Views:
 
     def _not_found(self, request: Request) -> webob.Response:
         return self._replies.message(
-            request, None, 404, N_("Not found"), N_("There is no such page."), word="not_found"
-        )
+            request, None, 404, N_("Not found"), N_("There is no such page."), word="not_found",
+            link=f"{request.mount}/", link_text=N_("Back"),
+        )  # fmt: skip
 
     def _refused(
         self, request: Request, status: int, headers: list[tuple[str, str]] | None = None, realm: Realm | None = None

@@ -13,7 +13,6 @@ from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
 from selenium.webdriver.remote.webelement import WebElement
-from selenium.webdriver.support.expected_conditions import staleness_of
 from selenium.webdriver.support.ui import WebDriverWait
 from support.servers import program
 
@@ -97,13 +96,17 @@ class Chrome:
     def _follow(self, target: WebElement) -> None:
         """Click, and where that leaves the page, wait for the next one."""
         leaves = target.tag_name != "summary"
-        before = self.find("html")
+        before = self._loader()
         target.click()
         if leaves:
             self._await_next(before)
 
-    def _await_next(self, page: WebElement) -> None:
-        WebDriverWait(self.driver, 20, poll_frequency=0.02).until(staleness_of(page))
+    def _loader(self) -> str:
+        """Which load the page in the window came from; every navigation has a new one."""
+        return str(self._cdp("Page.getFrameTree")["frameTree"]["frame"]["loaderId"])
+
+    def _await_next(self, before: str) -> None:
+        WebDriverWait(self.driver, 20, poll_frequency=0.02).until(lambda _: self._loader() != before)
 
     def fill(self, **fields: str) -> None:
         """Type into fields, by their names."""
@@ -114,7 +117,7 @@ class Chrome:
 
     def type(self, text: str) -> None:
         """Type where the keyboard focus is, and press Enter."""
-        before = self.find("html")
+        before = self._loader()
         self.driver.switch_to.active_element.send_keys(text + "\n")
         self._await_next(before)
 

@@ -72,6 +72,7 @@ def test_a_change_of_factors_needs_a_fresh_code(serve: Serve, chrome: Chrome, tm
     browser.press("Remove", near=FACTORS)
     browser.press("Yes, remove")
     assert browser.path == "/_tfa/admin/challenge"
+    assert "prove once more that it is you" in browser.text
     browser.look("challenge-step-up")
     browser.fill(code=phone.code())
     browser.press("Continue")

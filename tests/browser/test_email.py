@@ -37,7 +37,7 @@ def test_an_address_is_proven_and_gets_the_codes(
         first = awaited(inbox, to=ADDRESS, count=1)
         browser.fill(code=f"{(int(first) + 1) % 1000000:06d}")
         browser.press("Continue")
-        assert "This is not right" in browser.text
+        assert "This code is not right" in browser.text
         browser.look("enrol-email-wrong")
         browser.fill(code=f"{first[:3]} {first[3:]}")  # J1: as people type it
         browser.press("Continue")

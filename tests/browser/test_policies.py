@@ -47,7 +47,7 @@ def test_where_it_is_required_nothing_opens_before_enrolment(serve: Serve, chrom
     phone = Phone.scan(browser.picture(tmp_path / "screen.png"))
     browser.fill(code=phone.wrong_code())
     browser.press("Continue")
-    assert "This is not right" in browser.text
+    assert "This code is not right" in browser.text
     browser.look("enrol-totp-wrong")
     browser.fill(code=phone.code())
     browser.press("Continue")
@@ -97,7 +97,7 @@ def test_too_many_wrong_codes_ask_for_the_password_again(serve: Serve, chrome: C
     browser.press("Continue")
     assert "Too many tries" in browser.text
     browser.look("locked")
-    browser.open("/backups")
+    browser.press("Back")
     assert browser.path == "/_tfa/user/challenge"
     browser.press("Recovery code")  # another way still works
     browser.look("challenge-recovery")

@@ -75,7 +75,7 @@ def serving(server: str, ini: str, folder: Path, app: str) -> Iterator[Site]:
         _await(process, site)
         yield site
     finally:
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGTERM if server == WAITRESS else signal.SIGQUIT)  # the quick way of each
         try:
             process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
@@ -88,7 +88,7 @@ def _command(server: str, ini: Path, port: int) -> list[str]:
         return [sys.executable, "-m", "tfa_middleware.cli", "serve", str(ini)]
     # Unlike the command line, the file may name settings that older versions do not know.
     ini.with_name("gunicorn.conf.py").write_text("control_socket_disable = True\n", encoding="utf-8")
-    options = ["--workers", "2", "--threads", "4", "--bind", f"127.0.0.1:{port}"]
+    options = ["--workers", "2", "--threads", "4", "--graceful-timeout", "1", "--bind", f"127.0.0.1:{port}"]
     return [sys.executable, "-m", "gunicorn", *options, f"support.servers:gated({str(ini)!r})"]
 
 
