@@ -118,6 +118,13 @@ def test_a_logo_takes_the_place_of_the_mark(tmp_path: Path) -> None:
     assert '<img class="logo" src="/logo.png" alt="A &amp; B">' in got.text
 
 
+def test_a_form_may_be_answered_from_the_hosts_that_a_realm_lists(pages: Pages) -> None:
+    # G5, G6
+    answer = pages.page("message.html", language="en", form_hosts=("sso.example", "b.example"), **MESSAGE)
+    wider = POLICY.replace("form-action 'self'", "form-action 'self' sso.example:* b.example:*")
+    assert answer.headers.getall("Content-Security-Policy") == [wider]
+
+
 @pytest.mark.parametrize("name", ["style.css", "link.css", "theme.css", "favicon.svg"])
 def test_static_files_may_be_cached(pages: Pages, name: str) -> None:
     # G8

@@ -76,14 +76,20 @@ class Pages:
         language: str,
         base: str,
         headers: Sequence[tuple[str, str]] = (),
+        form_hosts: Sequence[str] = (),
         **context: Any,
     ) -> webob.Response:
         """``template, facts -> an HTML page``. ``base`` is the realm's own root, such as ``/_tfa/admin/`` with the
-        mount point before it; ``static_base`` in the context is where the static files are."""
+        mount point before it; ``static_base`` in the context is where the static files are. ``form_hosts`` are where
+        the answer to a form may redirect, beside this site: browsers hold form-action against that too (G6)."""
         language = language if language in self._environments else SOURCE
         facts = {**_DEFAULTS, **self._site_facts(), **context, "lang": language, "base": base}
         text = self._environments[language].get_template(template).render(facts)
-        return _answer(status, text, "text/html", headers)
+        response = _answer(status, text, "text/html", headers)
+        if form_hosts:
+            wider = " ".join(("form-action 'self'", *(f"{host}:*" for host in form_hosts)))
+            response.headers["Content-Security-Policy"] = _CSP.replace("form-action 'self'", wider)
+        return response
 
     def refusal(
         self, status: int, error: str, location: str = "", headers: Sequence[tuple[str, str]] = ()

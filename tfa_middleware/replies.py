@@ -54,6 +54,7 @@ class Replies:
             headers=headers,
             static_base=f"{root}static/",
             realm=realm.name if realm else "",
+            form_hosts=realm.settings.redirect_hosts if realm else (),
             **facts,
         )
 
@@ -94,7 +95,7 @@ class Replies:
             return self._services.pages.refusal(403, "login_required", realm.entry)
         kept = session if session.state == VISITOR else visitor(self._services.clock())
         wanted = ("" if realm.logout.match(request.address.path) else request.wanted()) or kept.wanted
-        changed = session is not kept or wanted != kept.wanted
+        changed = session is not kept or wanted != kept.wanted or (kept.fresh and bool(wanted))
         headers = [realm.cookie.header(replace(kept, wanted=wanted))] if changed else []
         return self._services.pages.see_other(realm.entry, headers)
 

@@ -55,3 +55,16 @@ def application(environ: dict[str, Any], start_response: Callable[..., Any]) -> 
         return start_response(status, [*headers, (COOKIES_SEEN, seen)], *more)
 
     return _console(environ, start)
+
+
+def elsewhere(environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """The console, whose login sends the browser to its other name."""
+    site = f"http://localhost:{environ['SERVER_PORT']}"
+    posted = environ["REQUEST_METHOD"] == "POST" and environ["PATH_INFO"] == "/login"
+
+    def start(status: str, headers: list[tuple[str, str]], *more: Any) -> Any:
+        if posted:
+            headers = [(name, site + value if name == "Location" else value) for name, value in headers]
+        return start_response(status, headers, *more)
+
+    return application(environ, start)

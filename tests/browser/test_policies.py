@@ -159,3 +159,18 @@ def test_pages_for_what_went_wrong(serve: Serve, chrome: Chrome) -> None:
     browser.open("/backups/%2e%2e/ADMIN")
     assert "refused" in browser.text
     browser.look("refused")
+
+
+def test_a_login_may_end_on_another_host_that_the_realm_lists(serve: Serve, chrome: Chrome, tmp_path: Path) -> None:
+    # G6: Chrome applies form-action to every redirect that follows a form
+    site = serve(app="browser.console:elsewhere", user="redirect_hosts = localhost")
+    browser = chrome.start(site.url)
+    browser.login("alice", "correct horse")
+    browser.open("/backups")
+    phone = enrol_app(browser, tmp_path)
+    log_out(browser)
+    browser.login("alice", "correct horse")
+    browser.fill(code=phone.code())
+    browser.press("Continue")
+    assert browser.driver.current_url.startswith(f"http://localhost:{site.port}/")
+    assert browser.complaints == []
