@@ -37,15 +37,18 @@ class Admission:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def by_password(self, realm: Realm, request: Request, user: str, jar: Mapping[str, str], owner: str) -> Admitted:
+    def by_password(
+        self, realm: Realm, request: Request, user: str, jar: Mapping[str, str], owner: str, named: str
+    ) -> Admitted:
         """A pass for an account of which the policy asks no factor."""
-        facts = {"origin": request.origin, "client": request.client, "owner": owner}
+        facts = {"origin": request.origin, "client": request.client, "owner": owner, "named": named}
         record = self._new(realm, user, ("pwd",), bindings=realm.tags.bind_all(jar), **facts)
         return self._started(realm, record, [], "")
 
     def by_factor(self, realm: Realm, challenge: Challenge, amr: str) -> Admitted:
         """A pass for a challenge that was answered right and is consumed. Raises `Void` where its pass ended."""
-        facts = {"origin": challenge.origin, "client": challenge.client, "owner": challenge.owner}
+        facts = {"origin": challenge.origin, "client": challenge.client}
+        facts |= {"owner": challenge.owner, "named": challenge.named}
         fresh = self._new(realm, challenge.user, ("pwd", amr), proved=self._services.clock(), **facts)
         if challenge.purpose != LOGIN:
             return self._started(realm, self._in_place_of(realm, challenge, fresh), [], challenge.wanted)
@@ -66,6 +69,7 @@ class Admission:
             fresh,
             bindings=old.bindings,
             owner=old.owner,
+            named=old.named,
             until=old.until if live else fresh.until,
             created=old.created if live else fresh.created,
         )

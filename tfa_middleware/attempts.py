@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from tfa_middleware import cookies
-from tfa_middleware.accounts import ENROL, PASS
+from tfa_middleware.accounts import CHALLENGE, ENROL, PASS
 from tfa_middleware.admission import Admission
 from tfa_middleware.challenges import LOGIN, Challenge
 from tfa_middleware.held import Held
@@ -40,12 +40,13 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Judged:
-    """What became of it: the verdict, the canonical name, the answer, and the cookies after it."""
+    """What became of it: the verdict, the canonical name, the answer, the cookies after it, and whom whoami named."""
 
     verdict: str
     user: str
     held: Held
     jar: Mapping[str, str]
+    named: str = ""
 
 
 class Attempts:
@@ -75,6 +76,8 @@ class Attempts:
     def instead_of(self, record: Pass, attempt: Attempt, start_response: StartResponse) -> Iterable[bytes]:
         """A login in a browser that has a pass: the pass ends, for every worker, before the login is forwarded (A7)."""
         self._services.passes.suspend(record)
+        if attempt.realm.settings.identity == "posted":  # nobody could tell a login that the application ignored
+            attempt = replace(attempt, jar={})
         self._emit(attempt, "pass_revoked", user=record.user, reason="a new login")
         return self.serve(attempt, start_response)
 
@@ -89,7 +92,7 @@ class Attempts:
 
     def hold_as(self, attempt: Attempt, held: Held, start_response: StartResponse) -> Iterable[bytes]:
         """Treat an answer as a good login of ``attempt.name`` with the cookies ``attempt.jar``."""
-        return self._go_on(attempt, Judged(GOOD, attempt.name, held, attempt.jar), start_response)
+        return self._go_on(attempt, Judged(GOOD, attempt.name, held, attempt.jar, attempt.name), start_response)
 
     def _go_on(self, attempt: Attempt, judged: Judged, start_response: StartResponse) -> Iterable[bytes]:
         step = attempt.realm.accounts.next_step(judged.user)
@@ -105,16 +108,36 @@ class Attempts:
         held = replace(held, headers=tuple(without_ours(self._services, list(held.headers))))
         jar = cookies.overlay(attempt.jar, cookies.all_set(held.headers, now))
         verdict = realm.rule.judge(_outcome(held, now))
-        user = attempt.name
+        named = ""
         # A redirect may hide a good login behind the look of a failed one (next= the login page).
         if realm.rule.asks and (verdict != FAILED or held.redirects):
             named, more = ask(self._app, attempt.request, realm, jar, self._services.settings.tfa.hold_limit)
             held = replace(held, headers=(*held.headers, *more))
             jar = cookies.overlay(jar, cookies.all_set(more, now))
-            verdict, user = (GOOD, named) if named else (verdict, user)
-        if verdict == UNDECIDED:
-            verdict = FAILED
-        return Judged(UNDECIDED if verdict == GOOD and not user else verdict, user, held, jar)
+            verdict = GOOD if named else FAILED if verdict == UNDECIDED else verdict
+        user = self._account(attempt, named)
+        if verdict == GOOD and (not user or self._is_strange(attempt, named)):
+            verdict = UNDECIDED
+        return Judged(verdict, user, held, jar, named)
+
+    def _account(self, attempt: Attempt, named: str) -> str:
+        """Whose login it is. A name on the whoami page never spares somebody the factor of the name that he typed: the
+        page may show a first name, or what its owner likes."""
+        accounts = attempt.realm.accounts
+        if not named or not attempt.name or named == attempt.name:
+            return named or attempt.name
+        if attempt.realm.settings.identity == "posted":
+            return attempt.name
+        if attempt.visitor is None:  # where somebody is logged in already, the application may have ignored the form
+            return named
+        spared = accounts.next_step(named) == PASS and accounts.next_step(attempt.name) == CHALLENGE
+        return attempt.name if spared else named
+
+    def _is_strange(self, attempt: Attempt, named: str) -> bool:
+        """A good answer that whoami does not confirm, in a browser whose session went through a login of another name:
+        the session may be that one's, and the application may have ignored this password."""
+        tried = attempt.visitor.tried if attempt.visitor else ""
+        return not named and bool(tried) and tried not in attempt.realm.tags.all("tried", attempt.name)
 
     # -- what the browser gets
 
@@ -128,12 +151,20 @@ class Attempts:
             headers = [*cookies.without_set_cookie(headers), attempt.realm.cookie.removal()]
         else:
             attempt.realm.quarantine.release(attempt.owner, attempt.jar)
-            headers = self._outside.bound(attempt.realm, attempt.visitor, headers)
+            headers = self._outside.bound(attempt.realm, self._marked(attempt, attempt.visitor, judged), headers)
         return _respond(start_response, judged.held.status, headers, judged.held.body)
+
+    @staticmethod
+    def _marked(attempt: Attempt, visitor: Session, judged: Judged) -> Session:
+        """The visitor, with a mark of the name whose login failed by a redirect: it may have been a good one."""
+        mark = attempt.realm.tags.all("tried", attempt.name)[0] if judged.held.redirects else visitor.tried
+        return replace(visitor, tried=mark)
 
     def _release_good(self, attempt: Attempt, judged: Judged, start_response: StartResponse) -> Iterable[bytes]:
         """The policy asks nothing of this account: a pass whose amr is the password alone."""
-        admitted = self._admission.by_password(attempt.realm, attempt.request, judged.user, judged.jar, attempt.owner)
+        admitted = self._admission.by_password(
+            attempt.realm, attempt.request, judged.user, judged.jar, attempt.owner, judged.named
+        )
         held = judged.held
         headers = [*private(list(held.headers)), *admitted.cookies]
         if held.redirects and attempt.wanted:
@@ -157,6 +188,7 @@ class Attempts:
             origin=request.origin,
             client=request.client,
             owner=attempt.owner,
+            named=judged.named,
             enrols=enrols,
         )
         self._services.challenges.open(challenge)

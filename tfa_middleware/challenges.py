@@ -40,6 +40,7 @@ class Challenge:
     origin: str = ""
     client: str = ""
     owner: str = ""  # the login that holds the cookies in quarantine
+    named: str = ""  # what whoami said at the login
     replaces: str = ""  # the pass that a step-up or a renewal takes the place of
     kind: str = ""
     only: str = ""  # the one authenticator of this kind that was chosen; empty: any of them

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
 from tfa_middleware import cookies
-from tfa_middleware.accounts import CHALLENGE, ENROL, PASS
+from tfa_middleware.accounts import PASS
 from tfa_middleware.attempts import Attempt, Attempts
 from tfa_middleware.errors import BadRequest, PassEnded
 from tfa_middleware.forms import Fields
@@ -168,7 +168,7 @@ class Inside:
             start_response(held.status, self.settled(realm, record, list(held.headers)))
             return [held.body]
         self.end(record, "the application's session is not the account's any more")
-        if not now:
+        if not now or realm.settings.identity == "posted":
             start_response(held.status, [*cookies.without_set_cookie(held.headers), realm.cookie.removal()])
             return [held.body]
         return self._pivoted(Attempt(request, realm, now, jar), held, record, start_response)
@@ -197,20 +197,17 @@ class Inside:
     ) -> Iterable[bytes]:
         """A password posted where no login is listed: one adds a user or changes a password, or uses a hidden door.
 
-        With whoami the application tells, before and after, while the pass is suspended. Without, the name of another
-        account with a factor makes it a login, and a changed session is nobody's.
+        With whoami the application tells, before and after, while the pass is suspended. Without, nobody can tell a
+        login of another account from its mention: one that has a factor, or must have one, is refused, and a changed
+        session is nobody's.
         """
         name, jar = realm.rule.posted_name(fields), dict(cookies.parse(cookie))
         if realm.rule.asks:
             self._services.passes.suspend(record)
             answer = Answer(self._app, request.forwarded(cookie, record.bindings))
             return self._asked_again(request, realm, record, cookie, answer, start_response, suspended=True)
-        step = realm.accounts.next_step(name) if name and name != record.user else PASS
-        if step == ENROL:  # whoever holds a pass would enrol for an account that he only named
+        if name and name != record.user and realm.accounts.next_step(name) != PASS:
             raise BadRequest("a password for another account behind the login: set whoami, or list it under not_login")
-        if step == CHALLENGE:
-            attempt = Attempt(request, realm, name, jar, owner=record.owner)
-            return self._attempts.instead_of(record, attempt, start_response)
         return self._unless_it_rebinds(
             Attempt(request, realm, name or record.user, jar), record, cookie, start_response
         )

@@ -16,7 +16,7 @@ from tfa_middleware.outside import Outside
 from tfa_middleware.passes import Pass
 from tfa_middleware.paths import NOWHERE
 from tfa_middleware.proving import Proving
-from tfa_middleware.realm import LOGIN, Realm
+from tfa_middleware.realm import LOGIN, PUBLIC, Realm
 from tfa_middleware.replies import Replies, answered
 from tfa_middleware.request import Request
 from tfa_middleware.routes import Routes
@@ -110,18 +110,16 @@ class TwoFactorMiddleware:
 
     def _read(self, request: Request, path: str, standing: Standing) -> forms.Fields:
         """The fields, where a password in them would matter; the body stays whole for the application."""
-        matters = path == LOGIN or (standing.state == PASSED and not request.safe)
-        if not matters or standing.state == PENDING:
+        if not (path == PUBLIC or standing.state == PASSED or (path == LOGIN and standing.state != PENDING)):
             return forms.Fields()
         return forms.read(request.environ, forms.take(request.environ, self._services.settings.tfa.scan_limit))
 
     def _facts(self, turn: Turn) -> gate.Facts:
         realm, path = turn.realm, turn.request.address.path
-        on_door = turn.path == LOGIN
         return gate.Facts(
             path=turn.path,
             state=turn.standing.state,
-            attempt=realm.rule.is_attempt(turn.fields, on_door=on_door),
+            attempt=realm.rule.is_attempt(turn.fields),
             readable=turn.fields.readable,
             logout=realm.logout.match(path),
             own_form=realm.not_login.match(path),
@@ -157,6 +155,9 @@ class TwoFactorMiddleware:
         if standing.record is not None:
             attempt = Attempt(request, realm, name, standing.jar, owner=standing.record.owner)
             return self._attempts.instead_of(standing.record, attempt, start_response)
+        if self._outside.logs_in(request, realm, standing.session):
+            # Without its cookies this login would fail in the application, and with them it must not go.
+            return answered(self._replies.to_entry(request, realm, standing.session), request, start_response)
         jar = self._outside.visitor_cookies(request, realm, standing.session)
         attempt = Attempt(request, realm, name, jar, standing.session.wanted, standing.session)
         return self._attempts.serve(attempt, start_response)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 from tfa_middleware import cookies
 from tfa_middleware.errors import PassEnded
@@ -55,9 +56,18 @@ class Outside:
 
     def visitor_cookies(self, request: Request, realm: Realm, session: Session) -> dict[str, str]:
         """The cookies of the request that this visitor was given and that no login holds; with those listed to keep."""
+        bound = self._bound_cookies(request, realm, session)
+        return realm.quarantine.free(bound) | kept(realm, cookies.unambiguous(request.cookies))
+
+    def logs_in(self, request: Request, realm: Realm, session: Session) -> bool:
+        """Whether another login with this visitor's cookies is under way or waits: a second click, or a thief."""
+        bound = self._bound_cookies(request, realm, session)
+        return realm.quarantine.free(bound) != bound
+
+    @staticmethod
+    def _bound_cookies(request: Request, realm: Realm, session: Session) -> dict[str, str]:
         named = cookies.unambiguous(request.cookies)
-        bound = {name: value for name, value in named.items() if realm.tags.bound(session.bindings, name, value)}
-        return realm.quarantine.free(bound) | kept(realm, named)
+        return {name: value for name, value in named.items() if realm.tags.bound(session.bindings, name, value)}
 
     def bound(self, realm: Realm, session: Session, headers: HeaderList) -> HeaderList:
         """An answer's headers on their way to a visitor: what it sets is bound to the visitor's session."""
@@ -67,7 +77,7 @@ class Outside:
             return headers
         realm.quarantine.note(session.id, [(name, one.value) for name, one in changes.items() if not one.deletes])
         bindings = realm.tags.bind(session.bindings, changes)
-        changed = Session(session.state, session.id, session.issued, bindings, session.wanted)
+        changed = replace(session, bindings=bindings)
         return [*headers, realm.cookie.header(changed)]
 
 

@@ -46,6 +46,7 @@ class Pass:
     origin: str = ""
     client: str = ""
     owner: str = ""  # the login that holds its cookies in quarantine
+    named: str = ""  # what whoami said at the login
 
     def expires(self) -> float:
         """When it ends, by age or by idleness, whichever comes first (A12)."""

@@ -35,6 +35,7 @@ class Session:
     issued: int
     bindings: Bindings = field(default_factory=dict)
     wanted: str = ""
+    tried: str = ""  # the tag of a name whose login failed in a way that may hide a good one
     fresh: bool = False  # made for this request; the browser has no cookie of ours
 
 
@@ -109,10 +110,11 @@ class SessionCookie:
 
     def _loaded(self, value: str) -> Session | None:
         try:
-            state, identity, issued, bindings, wanted = self._signer.loads(value)
-        except (BadData, ValueError, TypeError):
+            state, identity, issued, bindings, wanted, tried = self._signer.loads(value)
+            bound = {name: tuple(tags) for name, tags in bindings.items()}
+        except (BadData, ValueError, TypeError, AttributeError):
             return None
-        return Session(state, identity, issued, {name: tuple(tags) for name, tags in bindings.items()}, wanted)
+        return Session(state, identity, issued, bound, wanted, tried)
 
     def header(self, session: Session) -> tuple[str, str]:
         """The Set-Cookie header that gives this session to the browser; what does not fit falls out, oldest first."""
@@ -122,7 +124,7 @@ class SessionCookie:
         return "Set-Cookie", f"{self.name}={value}{self._attributes}"
 
     def _dumped(self, session: Session) -> str:
-        facts = [session.state, session.id, session.issued, session.bindings, session.wanted]
+        facts = [session.state, session.id, session.issued, session.bindings, session.wanted, session.tried]
         text: str | bytes = self._signer.dumps(facts)
         return text if isinstance(text, str) else text.decode("ascii")
 

@@ -67,6 +67,7 @@ class RealmSettings:
     whoami: str = key(text, "a page that tells who is logged in; asked with the login's cookies", "")
     whoami_pattern: Any = key(pattern, "a regular expression whose first group is the account's name on that page", None)
     whoami_pointer: str = key(text, "a JSON pointer to the account's name, in place of a pattern", "")
+    identity: str = key(one_of("whoami", "posted"), "whose name counts: the one on the whoami page, or the one typed, where whoami's may be shared or edited", "whoami")
     whoami_first: bool = key(flag, "ask whoami before visitor cookies go to a login path", False)
     keep: tuple[str, ...] = key(words, "cookies made by the page's own scripts that are forwarded too", ())
     session_cookies: Any = key(pattern, "names of cookies whose deletion is a logout", None)

@@ -120,7 +120,7 @@ def test_the_cookie_stays_below_what_browsers_keep_and_the_oldest_bindings_fall_
 
 
 def test_the_cookie_shows_no_user() -> None:  # A11
-    assert set(Session.__dataclass_fields__) == {"state", "id", "issued", "bindings", "wanted", "fresh"}
+    assert set(Session.__dataclass_fields__) == {"state", "id", "issued", "bindings", "wanted", "tried", "fresh"}
 
 
 def test_session_ids_are_long_and_never_the_same() -> None:  # A11
