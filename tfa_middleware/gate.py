@@ -51,7 +51,7 @@ def decide(facts: Facts) -> str:
         return FORWARD_EXEMPT
     if facts.state == PASSED:
         return _with_pass(facts)
-    if facts.path == PUBLIC:
+    if facts.path == PUBLIC and not facts.attempt:
         return FORWARD_BARE
     if facts.state == PENDING:
         return TO_CHALLENGE
@@ -71,8 +71,8 @@ def _with_pass(facts: Facts) -> str:
         return REFUSE
     if facts.path == LOGIN and facts.attempt:
         return ATTEMPT
-    if facts.logout:
-        return FORWARD_LOGOUT
     if facts.attempt and not facts.own_form:
         return FORM
+    if facts.logout:
+        return FORWARD_LOGOUT
     return FORWARD_PASSED if facts.path in (LOGIN, PUBLIC, PROTECTED) else REFUSE

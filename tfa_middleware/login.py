@@ -13,7 +13,7 @@ from urllib.parse import urljoin, urlsplit
 
 from tfa_middleware import cookies
 from tfa_middleware.errors import BadRequest
-from tfa_middleware.forms import Fields
+from tfa_middleware.forms import Fields, query_fields
 from tfa_middleware.paths import Globs
 from tfa_middleware.settings import RealmSettings
 
@@ -41,22 +41,29 @@ class LoginRule:
         self.doors = Globs(realm.login)
         self._success = [_rule(text, self.doors) for text in realm.success if text != "whoami"]
         self._failure = [_rule(text, self.doors) for text in realm.failure]
+        self._mark = max(re.findall(r"[a-z0-9]+", realm.password.lower()), key=len, default="")
 
-    def is_attempt(self, fields: Fields, *, on_door: bool) -> bool:
+    def is_attempt(self, fields: Fields) -> bool:
         """Whether the request carries the password field with a value. Raises `BadRequest` where it is ambiguous.
 
-        In the query a password counts on login paths, and beside the user field.
+        In the query a password counts beside the user field.
         """
         realm = self._realm
         in_body = [value for value in fields.values(realm.password, query=False) if value]
         in_query = [value for value in fields.values(realm.password, body=False) if value]
-        by_query = bool(in_query) and on_door and bool(fields.values(realm.username))
+        by_query = bool(in_query) and bool(fields.values(realm.username))
         if not in_body and not by_query:
             return False
         for name in (realm.username, realm.password):
             if len(fields.values(name)) > 1:
                 raise BadRequest("a field of the login comes twice")
         return True
+
+    def in_query(self, query: str) -> bool:
+        """Whether a query carries a login. Quick where it does not: the hot path asks."""
+        if query.isascii() and "%" not in query and self._mark not in query.lower():
+            return False
+        return self.is_attempt(Fields([], query_fields(query)))
 
     def posted_name(self, fields: Fields) -> str:
         """The canonical name in the user field, or empty. Raises `BadRequest` on a name with hidden characters."""

@@ -182,6 +182,11 @@ def _parameter(piece: str) -> str:
     return fold(name.partition("\x00")[0]).casefold()
 
 
+def has_body(environ: Environ) -> bool:
+    """Whether a request says that a body follows; one to GET may too, and some applications read it."""
+    return environ.get("CONTENT_LENGTH", "") not in ("", "0") or "HTTP_TRANSFER_ENCODING" in environ
+
+
 def check_frame(environ: Environ, hosts: tuple[str, ...]) -> None:
     """Refuse what no browser sends: an unknown host, a handshake that WSGI cannot carry (A3; cases 90, 96)."""
     if environ.get("HTTP_UPGRADE", "").strip().lower() == "websocket":

@@ -10,7 +10,7 @@ from tfa_middleware.hold import Environ
 from tfa_middleware.outside import kept
 from tfa_middleware.passes import Pass, Verdict
 from tfa_middleware.realm import Realm
-from tfa_middleware.request import Request
+from tfa_middleware.request import Request, has_body
 from tfa_middleware.routes import Route
 from tfa_middleware.services import Services
 from tfa_middleware.sessions import PASSED, PENDING, Session, visitor
@@ -44,6 +44,9 @@ class Standings:
     def quick(self, route: Route, environ: Environ) -> Verdict | None:
         """The verdict that is known for this very Cookie header, where nothing else matters."""
         if not route.simple or route.realm is None or environ["REQUEST_METHOD"] not in ("GET", "HEAD", "OPTIONS"):
+            return None
+        query = environ.get("QUERY_STRING")
+        if has_body(environ) or (query and route.realm.rule.in_query(query)):
             return None
         return self._passes.verdict(route.realm.name, environ.get("HTTP_COOKIE", ""), self._clock())
 

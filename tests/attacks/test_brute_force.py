@@ -300,7 +300,6 @@ def test_who_has_no_password_locks_nobody_out(tmp_path: Path) -> None:  # case 6
     stage.safe()
 
 
-@pytest.mark.xfail(strict=True, reason="without whoami, a name on any form opens that account's challenge")
 def test_who_has_another_account_locks_nobody_out(tmp_path: Path) -> None:  # case 64, D6
     class Polite(Console):
         def __call__(self, environ: Any, start: Any) -> Any:

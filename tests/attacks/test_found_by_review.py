@@ -9,12 +9,13 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 import werkzeug
 from support.bench import Bench
 
-from attacks.apps import IN_PLACE, Console, Environ
+from attacks.apps import HTML, IN_PLACE, NEW, SILENT, Console, Environ
 from attacks.stage import WHOAMI, Stage
 from attacks.wire import Client
 from tfa_middleware import TwoFactorMiddleware, forms
@@ -238,3 +239,72 @@ def test_no_worker_serves_an_answer_of_the_next_user(tmp_path: Path, monkeypatch
     assert b"SECRET" not in there.get("/slow").body
     login.join(10)
     assert console.sessions[there.jar["sid"]] == "alice"
+
+
+# -- a password where no login is listed (reason [c] of the design, A10)
+
+
+class AnyPath(Console):
+    """Takes a login by any path and any method, and shows the page at once; the query beats the body."""
+
+    def __call__(self, environ: Environ, start: Any) -> Iterable[bytes]:
+        size = int(environ.get("CONTENT_LENGTH") or 0)
+        body = environ["wsgi.input"].read(size) if size else b""
+        given = dict(parse_qsl(body.decode("latin-1"))) | dict(parse_qsl(environ["QUERY_STRING"]))
+        environ = {**environ, "wsgi.input": io.BytesIO(body)}
+        if environ["PATH_INFO"] in self.doors or given.get("password") != "right":
+            return super().__call__(environ, start)
+        session = self._session(environ)
+        session = session if self.habit != NEW and session in self.sessions else self._fresh("")
+        self.sessions[session] = user = given["username"]
+        self.served[user] += 1
+        set_cookie = [] if self.habit == SILENT else [("Set-Cookie", f"sid={session}; Path=/")]
+        return self._answer(start, "200 OK", [HTML, *set_cookie], f"SECRET of {user}")
+
+
+@pytest.mark.parametrize("waits", [False, True], ids=["visitor", "pending"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+@pytest.mark.parametrize("path", ["/static/x", "/doku.php/x.css?id=start"])
+def test_a_public_path_takes_no_password(path: str, method: str, waits: bool, tmp_path: Path) -> None:
+    # PHP and others show the page of the query under a path that ends like a picture.
+    stage = Stage(tmp_path, AnyPath(), public="/static/")
+    client = stage.pending("mallory") if waits else stage.client()
+    secret = "username=alice&%70assword=right"
+    if method == "GET":
+        reply = client.get(f"{path}{'&' if '?' in path else '?'}{secret}")
+    else:
+        reply = client.post(path, secret.encode())
+    assert reply.code == 303
+    assert stage.console.served["alice"] == 0
+
+
+@pytest.mark.parametrize("realm", [{}, WHOAMI], ids=["no whoami", "whoami"])
+@pytest.mark.parametrize("habit", [NEW, IN_PLACE, SILENT])
+@pytest.mark.parametrize("way", ["query", "static", "HEAD", "body of GET", "logout"])
+def test_a_password_under_a_pass_counts_wherever_it_stands(
+    way: str, habit: str, realm: dict[str, str], tmp_path: Path
+) -> None:
+    stage = Stage(tmp_path, AnyPath(habit), logout="/bye", **realm)
+    mallory = stage.passed()
+    old, body = mallory.copy(), b"username=alice&password=right"
+    if way == "body of GET":
+        form = {"CONTENT_TYPE": "application/x-www-form-urlencoded", "CONTENT_LENGTH": str(len(body))}
+        reply = mallory.get("/private", **{**form, "wsgi.input": io.BytesIO(body)})
+    elif way == "logout":
+        reply = mallory.post("/bye", body)
+    else:
+        path = "/any.css" if way == "static" else "/private"
+        reply = mallory.get(f"{path}?{body.decode()}", "HEAD" if way == "HEAD" else "GET")
+    stage.console.served.clear()  # the page that was made with the password, and kept back
+    assert b"SECRET" not in reply.body
+    for client in (old, mallory):
+        stage.finished(client)
+    stage.safe()
+
+
+def test_a_query_without_a_password_stays_quick(tmp_path: Path) -> None:
+    rule = Stage(tmp_path).bench.services.map.realms["user"].rule
+    for query in ("", "page=2", "q=100%25", "username=alice", "password=", "username=alice&password=", "password=x"):
+        assert not rule.in_query(query)
+    for query in ("username=a&password=x", "USERNAME=a&PASS%57ORD=x", "user%6eame=a&password[]=x"):
+        assert rule.in_query(query)

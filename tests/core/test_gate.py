@@ -29,16 +29,17 @@ def allowed(f: Facts) -> dict[str, bool]:
     login = f.attempt and door and f.readable
     form = f.attempt and not door and not f.own_form
     inside = passed and not exempt and not blind and not login
+    open_ = public and not f.attempt
     return {
         gate.FORWARD_EXEMPT: exempt,
-        gate.FORWARD_BARE: public and not passed,
-        gate.TO_CHALLENGE: pending and not exempt and not public,
+        gate.FORWARD_BARE: public and not passed and not f.attempt,
+        gate.TO_CHALLENGE: pending and not exempt and not open_,
         gate.REFUSE: (blind and (visitor or passed)) or (inside and not known and not f.logout and not form),
         gate.ATTEMPT: login and (visitor or passed),
         gate.FORWARD_VISITOR: visitor and door and f.readable and not f.attempt,
-        gate.TO_ENTRY: not passed and not pending and not exempt and not public and not (visitor and door),
-        gate.FORWARD_LOGOUT: inside and f.logout,
-        gate.FORM: inside and not f.logout and form,
+        gate.TO_ENTRY: not passed and not pending and not exempt and not open_ and not (visitor and door),
+        gate.FORWARD_LOGOUT: inside and f.logout and not form,
+        gate.FORM: inside and form,
         gate.FORWARD_PASSED: inside and known and not f.logout and not form,
     }
 
