@@ -108,3 +108,45 @@ def test_a_second_click_is_not_forwarded_without_its_cookies(tmp_path: Path) -> 
     first.join()
     assert browser.page.location == "/_tfa/user/challenge"
     assert [method for _, method, _ in spy.calls].count("POST") == 1
+
+
+class Sticky(Spy):
+    """In place; ``next=`` hides a good login; whoever is logged in stays so whatever is posted."""
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
+        self.answers["target"] = "/login" if "next" in environ.get("QUERY_STRING", "") else "/private"
+        cookie = dict(pair.split("=", 1) for pair in environ.get("HTTP_COOKIE", "x=y").split("; "))
+        if environ["REQUEST_METHOD"] == "POST" and self.sessions.get(cookie.get("sid", "")):
+            start_response("302 Found", [("Location", "/private")])
+            return [b""]
+        return super().__call__(environ, start_response)
+
+
+def test_a_copy_from_before_a_disguised_login_is_worth_nothing(tmp_path: Path) -> None:  # cases 12, 13
+    spy = Sticky(IN_PLACE)
+    bench = Bench(spy, tmp_path)
+    bench.enrol_totp("victim")
+    own = bench.enrol_totp("mallory")
+    browser, copy = bench.browser(), bench.browser()
+    browser.get("/login")
+    for cookie in browser.client.cookiejar:
+        copy.client.cookiejar.set_cookie(cookie)
+    browser.post("/login?next=/login", {"username": "victim", "password": "right"})
+    for _ in range(2):
+        copy.post("/login", {"username": "mallory", "password": "right"})
+        copy.follow()
+        if "csrf_token" in copy.page.text:
+            copy.press("verify", code=bench.code(own))
+        copy.get("/private")
+        copy.get("/login")
+    assert all(who != "victim" for path, _, who in spy.calls if path == "/private")
+
+
+def test_a_mistyped_name_does_not_stand_in_the_way(tmp_path: Path) -> None:
+    bench = Bench(Spy(IN_PLACE), tmp_path)
+    secret = bench.enrol_totp("alice")
+    browser = bench.browser()
+    browser.login("alise", "wrong")
+    browser.post("/login", {"username": "alice", "password": "right"})
+    browser.answer(bench.code(secret))
+    assert "SECRET of" in browser.follow()

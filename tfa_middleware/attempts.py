@@ -144,21 +144,22 @@ class Attempts:
     def _release_failed(self, attempt: Attempt, judged: Judged, start_response: StartResponse) -> Iterable[bytes]:
         self._emit(attempt, "login_failed")
         headers = private(list(judged.held.headers))
-        unsure = judged.held.redirects and not attempt.realm.rule.asks
-        if attempt.visitor is None or unsure:
-            # The session may be somebody's: of the pass that ended, or of a good login that looks like a failed one.
-            # Nobody can ask, so this browser starts afresh.
+        if attempt.visitor is None:
+            # The cookies may still belong to the pass that ended: this browser starts afresh.
             headers = [*cookies.without_set_cookie(headers), attempt.realm.cookie.removal()]
         else:
-            attempt.realm.quarantine.release(attempt.owner, attempt.jar)
-            headers = self._outside.bound(attempt.realm, self._marked(attempt, attempt.visitor, judged), headers)
+            visitor = self._marked(attempt, attempt.visitor, judged)
+            attempt.realm.quarantine.hand_over(attempt.owner, attempt.jar, visitor.id)
+            changed = self._outside.after(attempt.realm, visitor, headers)
+            headers = [*headers, attempt.realm.cookie.header(changed)]
         return _respond(start_response, judged.held.status, headers, judged.held.body)
 
     @staticmethod
     def _marked(attempt: Attempt, visitor: Session, judged: Judged) -> Session:
-        """The visitor, with a mark of the name whose login failed by a redirect: it may have been a good one."""
+        """The visitor under a new id, with a mark of the name whose login failed by a redirect: it may have been a
+        good one."""
         mark = attempt.realm.tags.all("tried", attempt.name)[0] if judged.held.redirects else visitor.tried
-        return replace(visitor, tried=mark)
+        return replace(visitor, id=new_id(), tried=mark)
 
     def _release_good(self, attempt: Attempt, judged: Judged, start_response: StartResponse) -> Iterable[bytes]:
         """The policy asks nothing of this account: a pass whose amr is the password alone."""

@@ -10,6 +10,7 @@ import io
 import json
 import re
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl
@@ -18,6 +19,7 @@ from tfa_middleware import parts
 from tfa_middleware.errors import BadRequest
 
 Pairs = list[tuple[str, str]]
+_JSON_LIKE = re.compile(rb"[\x00\xef\xbb\xbf\xfe\xff\s]*[{\[]")
 _TRUNCATED = re.compile(r"\x00.*", re.DOTALL)
 
 
@@ -74,7 +76,7 @@ def _length(environ: dict[str, Any]) -> int | None:
     if not text:
         chunked = environ.get("HTTP_TRANSFER_ENCODING") or environ.get("wsgi.input_terminated")
         return None if chunked else 0
-    if not re.fullmatch(r"\d{1,15}", text):
+    if not re.fullmatch(r"[0-9]{1,15}", text):
         raise BadRequest("Content-Length is not a number")
     return int(text)
 
@@ -150,7 +152,11 @@ def _content_type(text: str) -> tuple[str, str]:
 
 
 def _form(body: bytes, _: str) -> Pairs:
-    return query_fields(body.decode("utf-8", "replace"))
+    pairs = query_fields(body.decode("utf-8", "replace"))
+    if _JSON_LIKE.match(body):
+        with suppress(ValueError, RecursionError):  # many an application reads JSON whatever the type says
+            pairs = [*pairs, *_flat(json.loads(body, object_pairs_hook=_unique))]
+    return pairs
 
 
 def _json(body: bytes, _: str) -> Pairs:

@@ -159,7 +159,8 @@ class TwoFactorMiddleware:
             # Without its cookies this login would fail in the application, and with them it must not go.
             return answered(self._replies.to_entry(request, realm, standing.session), request, start_response)
         jar = self._outside.visitor_cookies(request, realm, standing.session)
-        attempt = Attempt(request, realm, name, jar, standing.session.wanted, standing.session)
+        session = standing.session
+        attempt = Attempt(request, realm, name, jar, session.wanted, session, session.id)
         return self._attempts.serve(attempt, start_response)
 
     def _form(self, turn: Turn, start_response: StartResponse) -> Iterable[bytes]:

@@ -47,38 +47,38 @@ class Outside:
 
         def edit(_: str, headers: HeaderList) -> HeaderList:
             headers = private([*headers, *merged])
-            if realm.quarantine.free(jar) != jar:
+            if realm.quarantine.free(jar, session.id) != jar:
                 # The answer may be of the session that a login opened meanwhile (case 14).
                 raise PassEnded("a login was made with these cookies while the application worked on the request")
-            return self.bound(realm, session, headers)
+            headers = without_ours(self._services, headers)
+            changed = self.after(realm, session, headers)
+            return headers if changed is session else [*headers, realm.cookie.header(changed)]
 
         return self._app(request.forwarded(cookies.header(jar), (*jar, *SESSION_NAMES)), edited(start_response, edit))
 
     def visitor_cookies(self, request: Request, realm: Realm, session: Session) -> dict[str, str]:
         """The cookies of the request that this visitor was given and that no login holds; with those listed to keep."""
         bound = self._bound_cookies(request, realm, session)
-        return realm.quarantine.free(bound) | kept(realm, cookies.unambiguous(request.cookies))
+        return realm.quarantine.free(bound, session.id) | kept(realm, cookies.unambiguous(request.cookies))
 
     def logs_in(self, request: Request, realm: Realm, session: Session) -> bool:
         """Whether another login with this visitor's cookies is under way or waits: a second click, or a thief."""
         bound = self._bound_cookies(request, realm, session)
-        return realm.quarantine.free(bound) != bound
+        return realm.quarantine.free(bound, session.id) != bound
 
     @staticmethod
     def _bound_cookies(request: Request, realm: Realm, session: Session) -> dict[str, str]:
         named = cookies.unambiguous(request.cookies)
         return {name: value for name, value in named.items() if realm.tags.bound(session.bindings, name, value)}
 
-    def bound(self, realm: Realm, session: Session, headers: HeaderList) -> HeaderList:
-        """An answer's headers on their way to a visitor: what it sets is bound to the visitor's session."""
-        headers = without_ours(self._services, headers)
+    def after(self, realm: Realm, session: Session, headers: HeaderList) -> Session:
+        """The visitor's session after an answer: what it sets is bound to it."""
         changes = cookies.all_set(headers, self._services.clock())
         if not changes:
-            return headers
-        realm.quarantine.note(session.id, [(name, one.value) for name, one in changes.items() if not one.deletes])
-        bindings = realm.tags.bind(session.bindings, changes)
-        changed = replace(session, bindings=bindings)
-        return [*headers, realm.cookie.header(changed)]
+            return session
+        values = [(name, one.value) for name, one in changes.items() if not one.deletes]
+        realm.quarantine.note(session.id, [new for new in values if not realm.tags.bound(session.bindings, *new)])
+        return replace(session, bindings=realm.tags.bind(session.bindings, changes))
 
 
 def kept(realm: Realm, named: dict[str, str]) -> dict[str, str]:

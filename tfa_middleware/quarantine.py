@@ -2,7 +2,7 @@
 
 Many applications log in the session id that the browser already holds, so the value that a second browser knows becomes
 a logged-in one without any Set-Cookie. From the moment before a login is forwarded its values are forwarded for nobody
-else; only a login that failed gives them back.
+else; after a login that failed they are that one browser's alone.
 """
 
 from __future__ import annotations
@@ -42,20 +42,23 @@ class Quarantine:
                 return mine and self._store.put(key, owner.encode(), ttl=self._ttl, version=entry.version)
         return self._store.put(self._keys(name, value)[0], owner.encode(), ttl=self._ttl, version=ABSENT)
 
-    def release(self, owner: str, cookies: Mapping[str, str]) -> None:
-        """Give back what the failed login ``owner`` held."""
+    def hand_over(self, owner: str, cookies: Mapping[str, str], browser: str) -> None:
+        """What the failed login ``owner`` held is from now on that browser's alone: its session id is new, so that no
+        copy of an older cookie of ours knows it. A login that looks failed may have been a good one."""
         for name, value in cookies.items():
             for key in self._keys(name, value):
                 entry = self._store.get(key)
                 if entry and entry.value == owner.encode():
-                    self._store.delete(key, version=entry.version)
+                    self._store.put(key, browser.encode(), ttl=self._ttl, version=entry.version)
 
-    def free(self, cookies: Mapping[str, str]) -> dict[str, str]:
-        """The cookies that no login holds."""
-        return {name: value for name, value in cookies.items() if not self._held(name, value)}
+    def free(self, cookies: Mapping[str, str], browser: str) -> dict[str, str]:
+        """The cookies that no login and no other browser holds."""
+        return {name: value for name, value in cookies.items() if not self._held(name, value, browser)}
 
-    def _held(self, name: str, value: str) -> bool:
-        return any(self._store.get(key) for key in self._keys(name, value)) and not self._shared(name, value)
+    def _held(self, name: str, value: str, browser: str) -> bool:
+        entries = [self._store.get(key) for key in self._keys(name, value)]
+        others = any(entry is not None and entry.value != browser.encode() for entry in entries)
+        return others and not self._shared(name, value)
 
     def note(self, browser: str, cookies: Iterable[tuple[str, str]]) -> None:
         """Remember a short value given to a visitor: one that two browsers got which never shared it is a constant."""

@@ -95,7 +95,7 @@ class Replies:
             return self._services.pages.refusal(403, "login_required", realm.entry)
         kept = session if session.state == VISITOR else visitor(self._services.clock())
         wanted = ("" if realm.logout.match(request.address.path) else request.wanted()) or kept.wanted
-        changed = session is not kept or wanted != kept.wanted or (kept.fresh and bool(wanted))
+        changed = session is not kept or wanted != kept.wanted
         headers = [realm.cookie.header(replace(kept, wanted=wanted))] if changed else []
         return self._services.pages.see_other(realm.entry, headers)
 

@@ -11,10 +11,12 @@ from urllib.parse import urlsplit
 
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import WebDriverWait
-from support.servers import program
+from support.programs import need
 
 FLAGS = (
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage", "--disable-background-networking",
@@ -30,13 +32,13 @@ class Chrome:
 
     def __init__(self, folder: Path, *, scripts: bool = True) -> None:
         options = webdriver.ChromeOptions()
-        options.binary_location = program("chromium", "chromium")
+        options.binary_location = need("chromium")
         for flag in (*FLAGS, f"--user-data-dir={folder}"):
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
         if not scripts:
             options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})
-        self.driver = webdriver.Chrome(options=options, service=Service(program("chromedriver", "chromium-driver")))
+        self.driver = webdriver.Chrome(options=options, service=Service(need("chromedriver")))
         self.driver.set_page_load_timeout(30)
         self.site = ""
         self.scripts = scripts
@@ -49,7 +51,7 @@ class Chrome:
         self._cdp("Network.clearBrowserCache")
         self.speak("en-GB,en")
         self.size(DESKTOP)
-        self.driver.get_log("browser")
+        self._said()
         self.site = site
         return self
 
@@ -121,6 +123,11 @@ class Chrome:
         self.driver.switch_to.active_element.send_keys(text + "\n")
         self._await_next(before)
 
+    def tab(self) -> WebElement:
+        """Press the Tab key; what has the keyboard then."""
+        ActionChains(self.driver).send_keys(Keys.TAB).perform()
+        return self.driver.switch_to.active_element
+
     def login(self, user: str, password: str, path: str = "/login") -> None:
         """The console's own login."""
         self.open(path)
@@ -164,8 +171,11 @@ class Chrome:
     @property
     def complaints(self) -> list[str]:
         """What the browser reported since the last look, but for answers that are errors on purpose."""
-        said = [one["message"] for one in self.driver.get_log("browser") if one["level"] in ("SEVERE", "WARNING")]
+        said = [one["message"] for one in self._said() if one["level"] in ("SEVERE", "WARNING")]
         return [one for one in said if "Failed to load resource" not in one]
+
+    def _said(self) -> list[dict[str, Any]]:
+        return list(self.driver.get_log("browser"))  # type: ignore[no-untyped-call]
 
     # -- the jar
 

@@ -14,6 +14,9 @@ from browser.chrome import Chrome
 from browser.sites import CONSOLE, ini
 
 Serve = Callable[..., Site]
+#: For journeys that only look at pages: one server is enough.
+on_waitress = pytest.mark.parametrize("server", [WAITRESS])
+on_gunicorn = pytest.mark.parametrize("server", [GUNICORN])
 
 
 @pytest.fixture(scope="session")
@@ -41,7 +44,7 @@ def plain_chrome(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 
 @pytest.fixture(params=[WAITRESS, GUNICORN])
 def server(request: pytest.FixtureRequest) -> str:
-    """Every journey goes on both."""
+    """Journeys go on both, unless they say otherwise."""
     return str(request.param)
 
 

@@ -16,10 +16,11 @@ from tfa_middleware_demo import admin_pages, user_pages
 from tfa_middleware_demo.app import make_application
 from tfa_middleware_demo.sessions import Sessions
 
+App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
 COOKIES_SEEN = "X-Cookies-Seen"
 
 
-class SharedSessions(Sessions):
+class SharedSessions(Sessions):  # type: ignore[misc]
     """The console's sessions, one file each."""
 
     def open(self, name: str) -> str:
@@ -39,9 +40,10 @@ class SharedSessions(Sessions):
         return Path(f"{self.cookie}.{re.sub('[^A-Za-z0-9_-]', '', session) or 'none'}")
 
 
-def _made() -> Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]:
+def _made() -> App:
     user_pages.Sessions = admin_pages.Sessions = SharedSessions
-    return make_application()
+    console: App = make_application()
+    return console
 
 
 _console = _made()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
-from support.servers import program
+from support.programs import need, oathtool
 
 STEP = 30
 
@@ -27,7 +27,7 @@ class Phone:
     @classmethod
     def scan(cls, picture: Path) -> Phone:
         """Read the QR code in a screenshot."""
-        command = [program("zbarimg", "zbar-tools"), "--quiet", "--raw", "-Sdisable", "-Sqrcode.enable", str(picture)]
+        command = [need("zbarimg"), "--quiet", "--raw", "-Sdisable", "-Sqrcode.enable", str(picture)]
         uri = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
         parts = urlsplit(uri)
         assert (parts.scheme, parts.netloc) == ("otpauth", "totp")
@@ -52,5 +52,4 @@ class Phone:
         return next(code for code in map("{:06d}".format, range(123456, 123480)) if code not in right)
 
     def _code_of(self, step: int) -> str:
-        command = [program("oathtool", "oathtool"), "--totp", "--base32", self.secret, f"--now=@{step * STEP}"]
-        return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+        return oathtool(self.secret, step * STEP)

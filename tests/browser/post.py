@@ -21,8 +21,9 @@ def post_office(how: str, authority: Certificates, folder: Path) -> Iterator[tup
     context = authority.server("127.0.0.1", "localhost")
     bundle = folder / "authority.pem"
     authority.authority.cert_pem.write_to_path(str(bundle))
-    offered = {IMPLICIT: {"implicit": context}, STARTTLS: {"starttls": context}, CLEAR: {}}[how]
-    with smtp_server(**offered) as inbox:
+    offered = {IMPLICIT: (context, None), STARTTLS: (None, context), CLEAR: (None, None)}
+    implicit, starttls = offered[how]
+    with smtp_server(implicit=implicit, starttls=starttls) as inbox:
         yield inbox, f"smtp = {how}://127.0.0.1:{inbox.port}\nca_file = {bundle}\ntimeout = 5s"
 
 

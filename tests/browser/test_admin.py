@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from browser.chrome import Chrome
-from browser.conftest import Serve
+from browser.conftest import Serve, on_gunicorn, on_waitress
 from browser.journeys import FACTORS, LINK
 from browser.phone import Phone
 
@@ -58,9 +58,10 @@ def test_an_administrator_enrols_and_switches_it_off_again(serve: Serve, chrome:
     assert len(browser.all(f"{FACTORS} ul.items > li")) == 1  # the app stays enrolled
 
 
+@on_gunicorn
 def test_a_change_of_factors_needs_a_fresh_code(serve: Serve, chrome: Chrome, tmp_path: Path) -> None:
     # A16
-    browser = chrome.start(serve(admin="fresh = 1s").url)
+    browser = chrome.start(serve(admin="fresh = 5s").url)
     browser.login(*PASSWORD)
     browser.open("/_tfa/admin/")
     browser.press("Authenticator app", near=FACTORS)
@@ -68,7 +69,7 @@ def test_a_change_of_factors_needs_a_fresh_code(serve: Serve, chrome: Chrome, tm
     browser.fill(code=phone.code())
     browser.press("Continue")
     browser.press("I have saved them")
-    time.sleep(1.1)
+    time.sleep(5.1)
     browser.press("Remove", near=FACTORS)
     browser.press("Yes, remove")
     assert browser.path == "/_tfa/admin/challenge"
@@ -83,6 +84,7 @@ def test_a_change_of_factors_needs_a_fresh_code(serve: Serve, chrome: Chrome, tm
     assert not browser.find("input[name=enabled]").is_selected()
 
 
+@on_waitress
 def test_an_administrators_code_opens_nothing_of_a_user_and_the_reverse(serve: Serve, chrome: Chrome) -> None:
     # A21
     browser = chrome.start(serve().url)

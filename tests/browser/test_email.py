@@ -5,12 +5,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
 from smtp_servers import Certificates
 from support.servers import GUNICORN, WAITRESS
 
 from browser.chrome import Chrome
-from browser.conftest import Serve
+from browser.conftest import Serve, on_waitress
 from browser.journeys import LINK, enrol_app, enrol_email, log_out
 from browser.post import CLEAR, IMPLICIT, STARTTLS, awaited, codes, post_office, subjects
 
@@ -94,9 +93,9 @@ def test_a_mail_server_that_is_down_locks_nobody_out(
     assert browser.path == "/backups"
 
 
-@pytest.mark.parametrize("server", [WAITRESS])
+@on_waitress
 def test_mail_may_go_in_clear_to_this_machine(
-    server: str, serve: Serve, chrome: Chrome, certificates: Certificates, tmp_path: Path
+    serve: Serve, chrome: Chrome, certificates: Certificates, tmp_path: Path
 ) -> None:
     with post_office(CLEAR, certificates, tmp_path) as (inbox, mail):
         browser = chrome.start(serve(mail=mail).url)

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from selenium.webdriver.common.keys import Keys
-
 from browser.chrome import PHONE, Chrome
-from browser.conftest import Serve
+from browser.conftest import Serve, on_gunicorn, on_waitress
 from browser.journeys import enrol_app, log_out
 
 
+@on_gunicorn
 def test_everything_works_without_javascript_on_a_phone(serve: Serve, plain_chrome: Chrome, tmp_path: Path) -> None:
     # J5
     browser = plain_chrome.start(serve().url)
@@ -32,6 +31,7 @@ def test_everything_works_without_javascript_on_a_phone(serve: Serve, plain_chro
     assert "My telephone" in browser.text
 
 
+@on_waitress
 def test_the_keyboard_is_enough(serve: Serve, chrome: Chrome, tmp_path: Path) -> None:
     # J1, J5
     browser = chrome.start(serve().url)
@@ -44,24 +44,24 @@ def test_the_keyboard_is_enough(serve: Serve, chrome: Chrome, tmp_path: Path) ->
     assert browser.path == "/backups"
 
 
+@on_waitress
 def test_every_button_can_be_reached_by_the_tab_key_and_is_seen(serve: Serve, chrome: Chrome, tmp_path: Path) -> None:
     # J5
     browser = chrome.start(serve().url)
     browser.login("alice", "correct horse")
     enrol_app(browser, tmp_path)
     browser.open("/_tfa/user/")
-    names, wanted = [], [one.text for one in browser.all("main a, main button, main summary") if one.is_displayed()]
+    names: list[str] = []
+    wanted = [one.text for one in browser.all("main a, main button, main summary") if one.is_displayed()]
     for _ in range(len(wanted) + 4):
-        browser.find("html").send_keys(Keys.TAB) if not names else browser.driver.switch_to.active_element.send_keys(
-            Keys.TAB
-        )
-        focus = browser.driver.switch_to.active_element
+        focus = browser.tab()
         names.append(focus.text)
         outline = focus.value_of_css_property("outline-style")
         assert focus.tag_name == "body" or outline != "none", focus.text
     assert set(wanted) <= set(names)
 
 
+@on_gunicorn
 def test_a_german_browser_reads_german(serve: Serve, chrome: Chrome, tmp_path: Path) -> None:
     browser = chrome.start(serve().url)
     browser.login("alice", "correct horse")

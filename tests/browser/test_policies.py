@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 
 from browser.chrome import Chrome
-from browser.conftest import Serve
+from browser.conftest import Serve, on_gunicorn, on_waitress
 from browser.journeys import enrol_app, log_out
 from browser.phone import Phone
 
@@ -59,6 +59,7 @@ def test_where_it_is_required_nothing_opens_before_enrolment(serve: Serve, chrom
     assert browser.complaints == []
 
 
+@on_gunicorn
 def test_the_address_wanted_before_the_login_is_where_one_ends(serve: Serve, chrome: Chrome, tmp_path: Path) -> None:
     wanted = "/backups/files?job=mail&folder=Contracts%2FArchive"
     browser = chrome.start(serve().url)
@@ -74,6 +75,7 @@ def test_the_address_wanted_before_the_login_is_where_one_ends(serve: Serve, chr
     assert browser.address == wanted
 
 
+@on_gunicorn
 def test_too_many_wrong_codes_ask_for_the_password_again(serve: Serve, chrome: Chrome, tmp_path: Path) -> None:
     # D3, D7
     limits = "[limits]\nsoft_failures = 6\n"
@@ -103,6 +105,7 @@ def test_too_many_wrong_codes_ask_for_the_password_again(serve: Serve, chrome: C
     browser.look("challenge-recovery")
 
 
+@on_waitress
 def test_an_invitation_opens_the_first_enrolment(serve: Serve, chrome: Chrome, tmp_path: Path) -> None:
     # E1
     site = serve(user="policy = required\nenrolment = invite")
@@ -123,6 +126,7 @@ def test_an_invitation_opens_the_first_enrolment(serve: Serve, chrome: Chrome, t
     assert browser.path == "/backups"
 
 
+@on_gunicorn
 def test_a_recovery_code_helps_once(serve: Serve, chrome: Chrome, tmp_path: Path) -> None:
     # E6
     browser = chrome.start(serve().url)
@@ -148,6 +152,7 @@ def test_a_recovery_code_helps_once(serve: Serve, chrome: Chrome, tmp_path: Path
     assert browser.path == "/login"
 
 
+@on_waitress
 def test_pages_for_what_went_wrong(serve: Serve, chrome: Chrome) -> None:
     browser = chrome.start(serve().url)
     browser.open("/_tfa/user/nothing")
@@ -161,6 +166,7 @@ def test_pages_for_what_went_wrong(serve: Serve, chrome: Chrome) -> None:
     browser.look("refused")
 
 
+@on_waitress
 def test_a_login_may_end_on_another_host_that_the_realm_lists(serve: Serve, chrome: Chrome, tmp_path: Path) -> None:
     # G6: Chrome applies form-action to every redirect that follows a form
     site = serve(app="browser.console:elsewhere", user="redirect_hosts = localhost")

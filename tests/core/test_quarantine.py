@@ -25,8 +25,8 @@ def quarantine(store: Store) -> Quarantine:
 
 def test_what_one_login_holds_is_forwarded_for_nobody(quarantine: Quarantine) -> None:  # cases 12, 13
     assert quarantine.acquire("login 1", SID) == SID
-    assert quarantine.free(SID) == {}
-    assert quarantine.free(OTHER) == OTHER
+    assert quarantine.free(SID, "browser 0") == {}
+    assert quarantine.free(OTHER, "browser 0") == OTHER
     assert quarantine.acquire("login 2", SID) == {}  # nor does another login get it
 
 
@@ -36,15 +36,17 @@ def test_of_many_logins_at_once_one_holds_a_value(quarantine: Quarantine) -> Non
     assert sum(map(bool, taken)) == 1
 
 
-def test_a_failed_login_gives_back_what_it_held_and_nothing_else(quarantine: Quarantine) -> None:
+def test_after_a_failed_login_its_values_are_that_browser_s_alone(quarantine: Quarantine) -> None:
     quarantine.acquire("login 1", SID)
     quarantine.acquire("login 2", OTHER)
-    quarantine.release("login 2", {**SID, **OTHER})
-    assert quarantine.free(SID) == {}
-    assert quarantine.free(OTHER) == OTHER
-    quarantine.release("login 1", SID)
-    assert quarantine.free(SID) == SID
-    quarantine.release("login 1", SID)  # nothing to give back
+    quarantine.hand_over("login 2", {**SID, **OTHER}, "browser 2")
+    assert quarantine.free({**SID, **OTHER}, "browser 2") == OTHER
+    assert quarantine.free(OTHER, "browser 1") == {}
+    assert quarantine.acquire("login 3", OTHER, before="browser 2") == OTHER
+    quarantine.hand_over("login 1", SID, "browser 1")
+    quarantine.hand_over("login 1", SID, "browser 3")  # it has nothing to give any more
+    assert quarantine.free(SID, "browser 1") == SID
+    assert quarantine.free(SID, "browser 3") == {}
 
 
 def test_a_later_login_of_the_same_browser_takes_over(quarantine: Quarantine) -> None:
@@ -52,26 +54,27 @@ def test_a_later_login_of_the_same_browser_takes_over(quarantine: Quarantine) ->
     assert quarantine.acquire("login 2", SID, before="login 1") == SID
     assert quarantine.acquire("login 3", SID, before="login 1") == {}
     assert quarantine.acquire("login 3", SID, before="") == {}
-    quarantine.release("login 1", SID)
-    assert quarantine.free(SID) == {}  # login 2 holds it now
+    quarantine.hand_over("login 1", SID, "browser 1")
+    assert quarantine.free(SID, "browser 0") == {}  # login 2 holds it now
 
 
 def test_it_lasts_longer_than_any_pass_and_any_visitor(quarantine: Quarantine, clock: Clock) -> None:
     quarantine.acquire("login 1", SID)
     clock.pass_by(LIFE + 2 * VISITOR_LIFETIME - 1)
-    assert quarantine.free(SID) == {}
+    assert quarantine.free(SID, "browser 0") == {}
     clock.pass_by(2)
-    assert quarantine.free(SID) == SID
+    assert quarantine.free(SID, "browser 0") == SID
 
 
 def test_it_holds_over_a_key_rotation(store: Store) -> None:  # F5
     Quarantine(store, Keys({"old": OLD}), LIFE).acquire("login 1", SID)
     rotated = Quarantine(store, KEYS, LIFE)
-    assert rotated.free(SID) == {}
+    assert rotated.free(SID, "browser 0") == {}
     assert rotated.acquire("login 2", SID) == {}
     assert rotated.acquire("login 2", SID, before="login 1") == SID
-    rotated.release("login 2", SID)
-    assert rotated.free(SID) == SID
+    rotated.hand_over("login 2", SID, "browser 0")
+    assert rotated.free(SID, "browser 0") == SID
+    assert rotated.free(SID, "browser 1") == {}
 
 
 def test_no_value_is_in_the_store(quarantine: Quarantine, store: Store) -> None:  # K1
@@ -83,13 +86,13 @@ def test_no_value_is_in_the_store(quarantine: Quarantine, store: Store) -> None:
 def test_a_constant_that_every_visitor_gets_is_nobodys(quarantine: Quarantine) -> None:
     quarantine.note("browser 1", CONSTANT.items())
     assert quarantine.acquire("login 1", CONSTANT) == CONSTANT
-    assert quarantine.free(CONSTANT) == {}  # so far it may be a session
+    assert quarantine.free(CONSTANT, "browser 0") == {}  # so far it may be a session
     quarantine.note("browser 1", CONSTANT.items())
-    assert quarantine.free(CONSTANT) == {}
+    assert quarantine.free(CONSTANT, "browser 0") == {}
     quarantine.note("browser 2", CONSTANT.items())
-    assert quarantine.free(CONSTANT) == CONSTANT
+    assert quarantine.free(CONSTANT, "browser 0") == CONSTANT
     assert quarantine.acquire("login 2", CONSTANT) == CONSTANT
-    assert quarantine.free({"works": "2"}) == {"works": "2"}
+    assert quarantine.free({"works": "2"}, "browser 0") == {"works": "2"}
 
 
 def test_a_long_value_is_never_taken_for_a_constant(quarantine: Quarantine) -> None:
@@ -97,9 +100,9 @@ def test_a_long_value_is_never_taken_for_a_constant(quarantine: Quarantine) -> N
     for browser in ("browser 1", "browser 2"):
         quarantine.note(browser, long.items())
     quarantine.acquire("login 1", long)
-    assert quarantine.free(long) == {}
+    assert quarantine.free(long, "browser 0") == {}
 
 
 def test_what_the_pages_own_scripts_make_is_held_by_nobody(quarantine: Quarantine) -> None:
     assert quarantine.acquire("login 1", {"theme": "dark"}) == {"theme": "dark"}
-    assert quarantine.free({"theme": "dark"}) == {"theme": "dark"}
+    assert quarantine.free({"theme": "dark"}, "browser 0") == {"theme": "dark"}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import importlib
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -14,8 +13,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import pytest
 
 import tfa_middleware
 
@@ -115,14 +112,3 @@ def free_port() -> int:
     """A port of the loopback that nobody used a moment ago."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return int(server.getsockname()[1])
-
-
-def program(name: str, package: str) -> str:
-    """The path of a system's program. Without it the test is skipped, and fails where CI says that it must run."""
-    found = shutil.which(name)
-    if found:
-        return found
-    reason = f"{name} is missing; install the package {package}"
-    if os.environ.get("CI") == "true":
-        pytest.fail(reason)
-    pytest.skip(reason)

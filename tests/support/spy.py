@@ -1,6 +1,6 @@
 """Applications that know nothing of second factors and count their authenticated calls.
 
-``Spy(habit)``: a password form at /login (fields username, password; the password is "right" for everybody), a protected
+``Spy(habit)``: a password form at /login (fields username, password; the password is "right" for all), a protected
 page at /private and everywhere else, a profile at /me that names who is logged in.
 """
 
