@@ -16,8 +16,9 @@ from tfa_middleware_demo import admin_pages, user_pages
 from tfa_middleware_demo.app import make_application
 from tfa_middleware_demo.sessions import Sessions
 
+from browser.sites import COOKIES_SEEN
+
 App = Callable[[dict[str, Any], Callable[..., Any]], Iterable[bytes]]
-COOKIES_SEEN = "X-Cookies-Seen"
 
 
 class SharedSessions(Sessions):  # type: ignore[misc]

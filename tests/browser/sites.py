@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 CONSOLE = "browser.console:application"
+#: The header in which the console tells which cookies came through to it.
+COOKIES_SEEN = "X-Cookies-Seen"
 INI = """\
 [tfa]
 issuer = Harbour Backup

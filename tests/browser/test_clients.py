@@ -13,8 +13,8 @@ from support.servers import Site
 
 from browser.chrome import Chrome
 from browser.conftest import Serve
-from browser.console import COOKIES_SEEN
 from browser.journeys import enrol_app
+from browser.sites import COOKIES_SEEN
 
 BASIC = {"Authorization": "Basic " + base64.b64encode(b"alice:correct horse").decode()}
 
