@@ -43,6 +43,7 @@ class Admission:
         """A pass for an account of which the policy asks no factor."""
         facts = {"origin": request.origin, "client": request.client, "owner": owner, "named": named}
         record = self._new(realm, user, ("pwd",), bindings=realm.tags.bind_all(jar), **facts)
+        _own(realm, owner, jar)
         return self._started(realm, record, [], "")
 
     def by_factor(self, realm: Realm, challenge: Challenge, amr: str) -> Admitted:
@@ -52,6 +53,7 @@ class Admission:
         fresh = self._new(realm, challenge.user, ("pwd", amr), proved=self._services.clock(), **facts)
         if challenge.purpose != LOGIN:
             return self._started(realm, self._in_place_of(realm, challenge, fresh), [], challenge.wanted)
+        _own(realm, challenge.owner, challenge.jar)
         record = replace(fresh, bindings=realm.tags.bind_all(challenge.jar))
         set_cookies = challenge.held.set_cookies() if challenge.held else []
         admitted = self._started(realm, record, set_cookies, _landing(realm, challenge))
@@ -125,6 +127,14 @@ class Admission:
         if held.path != path or not self._services.store.delete(key, version=entry.version):
             return None
         return held
+
+
+def _own(realm: Realm, owner: str, jar: Mapping[str, str]) -> None:
+    """The cookies of a pass are held by its login for good. Raises `Void` where another login went past the gate with
+    them: the session may be another account's by now."""
+    if realm.quarantine.seized(jar):
+        raise Void("the cookies were used for a login past the gate")
+    realm.quarantine.acquire(owner, jar, owner)
 
 
 def _landing(realm: Realm, challenge: Challenge) -> str:

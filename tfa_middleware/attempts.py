@@ -87,7 +87,9 @@ class Attempts:
         if judged.verdict == FAILED:
             return self._release_failed(attempt, judged, start_response)
         if judged.verdict == UNDECIDED:
-            return self.undecided(attempt, "no account name: set username or whoami", start_response)
+            unknown = "no account name: set username or whoami"
+            strange = "the session went through another login before and whoami names nobody: set whoami, or mend it"
+            return self.undecided(attempt, strange if judged.user else unknown, start_response)
         return self._go_on(attempt, judged, start_response)
 
     def hold_as(self, attempt: Attempt, held: Held, start_response: StartResponse) -> Iterable[bytes]:

@@ -74,6 +74,8 @@ class Inside:
         if self._logs_out(realm, record, changes):
             self.end(record, "the application logged out")
             return [*headers, realm.cookie.removal()]
+        values = {name: one.value for name, one in changes.items() if not one.deletes}
+        realm.quarantine.acquire(record.owner, values, record.owner)
         changed = self._services.passes.change(
             record, lambda one: replace(one, bindings=realm.tags.bind(one.bindings, changes))
         )

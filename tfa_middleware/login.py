@@ -6,7 +6,7 @@ import html
 import json
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -90,6 +90,12 @@ class LoginRule:
         if any(rule(outcome) for rule in self._success):
             return GOOD
         return UNDECIDED if "whoami" in self._realm.success else FAILED
+
+    def leads_away(self, status: str, headers: Sequence[tuple[str, str]], url: str) -> bool:
+        """Whether an answer has the shape of a good login by the default rule: a redirect to no login path."""
+        named = {name.lower(): value for name, value in headers}
+        outcome = Outcome(int(status[:3]), tuple(headers), b"", {}, resolved(named, url))
+        return _redirect_rule("", self.doors)(outcome)
 
     @property
     def asks(self) -> bool:

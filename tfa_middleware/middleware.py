@@ -85,7 +85,7 @@ class TwoFactorMiddleware:
             if route.ours:
                 return self._views(Request.of(dict(environ), self._trusted), start_response)
             if route.realm is None:
-                return self._app(environ, start_response)
+                return self._outside.elsewhere(Request(dict(environ), route.address, self._trusted), start_response)
             verdict = self._standings.quick(route, environ)
             if verdict is not None:
                 request = Request(environ, route.address, self._trusted)

@@ -5,14 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from tfa_middleware import cookies
-from tfa_middleware.errors import PassEnded
+from tfa_middleware import cookies, forms
+from tfa_middleware.errors import BadRequest, PassEnded
 from tfa_middleware.hold import App, HeaderList, StartResponse, edited
 from tfa_middleware.realm import Realm
 from tfa_middleware.request import SESSION_NAMES, Request
 from tfa_middleware.services import Services
-from tfa_middleware.sessions import Session
+from tfa_middleware.sessions import Session, new_id
 from tfa_middleware.whoami import ask
+
+#: As ``tried`` of a session: a login of nobody knows whom may have been made in it.
+ANY = "?"
 
 
 class Outside:
@@ -26,15 +29,48 @@ class Outside:
         """A public path: no cookies, no Authorization, and no Set-Cookie comes back."""
         return self._app(request.forwarded("", SESSION_NAMES), edited(start_response, _no_cookies))
 
+    def elsewhere(self, request: Request, start_response: StartResponse) -> Iterable[bytes]:
+        """A path outside every realm: as it came. A login there ends what its cookies are worth inside."""
+        self._seize_if_login(request)
+        return self._app(request.environ, start_response)
+
     def exempt(self, request: Request, realm: Realm, start_response: StartResponse) -> Iterable[bytes]:
         """A machine client: its Authorization stays, a browser's session never comes along; unless the realm lets
-        cookies through, which makes these paths single-factor."""
+        cookies through, which makes these paths single-factor. Those of a login or a pass never come along."""
         if not realm.settings.exempt_cookies:
             return self._app(request.forwarded("", tokens=True), edited(start_response, _no_cookies))
-        ours = {one.cookie.name.lower() for one in self._services.map.realms.values()}
-        kept = [(name, value) for name, value in request.cookies if name.lower() not in ours]
-        header = "; ".join(f"{name}={value}" if name else value for name, value in kept)
+        self._seize_if_login(request)
+        header = cookies.header(realm.quarantine.free(self._theirs(request), ""))
         return self._app(request.forwarded(header, tokens=True), start_response)
+
+    def _theirs(self, request: Request) -> dict[str, str]:
+        ours = {one.cookie.name.lower() for one in self._services.map.realms.values()}
+        named = cookies.unambiguous(request.cookies)
+        return {name: value for name, value in named.items() if name.lower() not in ours}
+
+    def _seize_if_login(self, request: Request) -> None:
+        """Law 2 where the gate does not stand: before a password goes past it, the cookies beside it are worth nothing
+        in any realm, and the passes that they were worth end."""
+        if not request.cookie_header or not self._is_login(request):
+            return
+        for realm in self._services.map.realms.values():
+            for owner in realm.quarantine.seize(self._theirs(request)):
+                record = self._services.passes.of_owner(owner)
+                if record is not None:
+                    self._services.passes.suspend(record)
+                    facts = {"realm": record.realm, "user": record.user, "origin": request.origin}
+                    self._services.audit.emit("pass_revoked", **facts, warning=True, reason="a login past the gate")
+
+    def _is_login(self, request: Request) -> bool:
+        if request.safe and not request.environ.get("QUERY_STRING"):
+            return False
+        body = b"" if request.safe else forms.take(request.environ, self._services.settings.tfa.scan_limit)
+        rules = [realm.rule for realm in self._services.map.realms.values()]
+        try:
+            fields = forms.read(request.environ, body)
+            return not fields.readable or any(rule.is_attempt(fields) for rule in rules)
+        except BadRequest:
+            return True  # two readings, one of which may be a login
 
     def visit(self, request: Request, realm: Realm, session: Session, start_response: StartResponse) -> Iterable[bytes]:
         """A login page: the visitor's own cookies go there, what it sets is bound to this browser."""
@@ -45,13 +81,17 @@ class Outside:
             # A session that the application already knows is not a visitor's (Cacti, DokuWiki).
             jar, merged = ({}, []) if known else (jar, merged)
 
-        def edit(_: str, headers: HeaderList) -> HeaderList:
+        def edit(status: str, headers: HeaderList) -> HeaderList:
             headers = private([*headers, *merged])
             if realm.quarantine.free(jar, session.id) != jar:
                 # The answer may be of the session that a login opened meanwhile (case 14).
                 raise PassEnded("a login was made with these cookies while the application worked on the request")
             headers = without_ours(self._services, headers)
             changed = self.after(realm, session, headers)
+            if not request.safe and realm.rule.leads_away(status, headers, request.url):
+                # It may have been a login by fields that the realm does not name.
+                changed = replace(changed, id=new_id(), tried=ANY)
+                realm.quarantine.hand_over(session.id, jar, changed.id)
             return headers if changed is session else [*headers, realm.cookie.header(changed)]
 
         return self._app(request.forwarded(cookies.header(jar), (*jar, *SESSION_NAMES)), edited(start_response, edit))

@@ -128,12 +128,19 @@ class Passes:
             self.end(old.realm, old.id)
         ttl = record.until - self._clock() + RENEWABLE
         self._store.put(_index(record), b"1", ttl=ttl)
+        if record.owner:
+            self._store.put(f"owner:{record.owner}", f"{record.realm} {record.id}".encode(), ttl=ttl)
         self._store.put(_key(record.realm, record.id), _dumped(record), ttl=ttl)
 
     def get(self, realm: str, session_id: str) -> Pass | None:
         """The pass of a session id, also one that ran out by time; None where it ended."""
         entry = self._store.get(_key(realm, session_id))
         return _loaded(entry.value) if entry else None
+
+    def of_owner(self, owner: str) -> Pass | None:
+        """The live pass whose login holds cookies in quarantine under this id."""
+        entry = self._store.get(f"owner:{owner}")
+        return self.get(*entry.value.decode().split(" ")) if entry else None
 
     def touch(self, record: Pass, now: float) -> Pass | None:
         """Write back that a pass was used. One that ended meanwhile is not brought back: None."""

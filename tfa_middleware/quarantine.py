@@ -16,6 +16,7 @@ from tfa_middleware.stores.base import ABSENT, Store
 #: Values as short as this may be constants that every visitor gets ("cookies work", a language).
 SHORT = 20
 _SHARED_FOR = 30 * 86400
+_SEIZED = b"-"
 
 
 class Quarantine:
@@ -54,6 +55,20 @@ class Quarantine:
     def free(self, cookies: Mapping[str, str], browser: str) -> dict[str, str]:
         """The cookies that no login and no other browser holds."""
         return {name: value for name, value in cookies.items() if not self._held(name, value, browser)}
+
+    def seize(self, cookies: Mapping[str, str]) -> set[str]:
+        """Take cookies away from everybody, for a login that goes past the gate with them; who held them till now."""
+        keys = [self._keys(name, value) for name, value in cookies.items() if not self._shared(name, value)]
+        before = {entry.value.decode() for key in keys for one in key if (entry := self._store.get(one))}
+        for key in keys:
+            for one in key:
+                self._store.put(one, _SEIZED, ttl=self._ttl)
+        return before - {_SEIZED.decode()}
+
+    def seized(self, cookies: Mapping[str, str]) -> bool:
+        """Whether a login went past the gate with any of these cookies."""
+        found = (self._store.get(key) for name, value in cookies.items() for key in self._keys(name, value))
+        return any(entry is not None and entry.value == _SEIZED for entry in found)
 
     def _held(self, name: str, value: str, browser: str) -> bool:
         entries = [self._store.get(key) for key in self._keys(name, value)]

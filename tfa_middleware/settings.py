@@ -8,7 +8,19 @@ from pathlib import Path
 from typing import Any
 
 from tfa_middleware.declare import (
-    Network, count, flag, globs, key, networks, one_of, paths as prefixes, pattern, seconds, size, text, words,
+    Network,
+    count,
+    flag,
+    globs,
+    key,
+    networks,
+    one_of,
+    paths as prefixes,
+    pattern,
+    seconds,
+    size,
+    text,
+    words,
 )
 
 ADMIN_LIFETIME, ADMIN_IDLE = 12 * 3600, 15 * 60
@@ -19,15 +31,31 @@ USER_LIFETIME, USER_IDLE = 24 * 3600, 3600
 class TfaSettings:
     """[tfa]: what holds for every realm."""
 
-    issuer: str = key(text, "the service's name on pages, in mails and in authenticator apps", "Two-Factor Login", example="Backup Console")
+    issuer: str = key(
+        text,
+        "the service's name on pages, in mails and in authenticator apps",
+        "Two-Factor Login",
+        example="Backup Console",
+    )
     prefix: str = key(text, "where the middleware's own pages live, below the mount point", "/_tfa/")
     key_file: str = key(text, "the file of secret keys, made at first start with mode 0600", "tfa.key")
     accounts: str = key(text, "where enrolled accounts are kept: a file, or 'store'", "TFARecs.dat")
-    store: str = key(text, "where sessions and counters are kept: sqlite:FILE, memory:, redis://... or postgresql://...", "sqlite:tfa.sqlite3")
-    base_url: str = key(text, "the site's public address, for mails; empty: the request's host", "", example="https://backup.example.com")
+    store: str = key(
+        text,
+        "where sessions and counters are kept: sqlite:FILE, memory:, redis://... or postgresql://...",
+        "sqlite:tfa.sqlite3",
+    )
+    base_url: str = key(
+        text,
+        "the site's public address, for mails; empty: the request's host",
+        "",
+        example="https://backup.example.com",
+    )
     hosts: tuple[str, ...] = key(words, "host names that are answered; empty: any", ())
     trusted_proxies: tuple[Network, ...] = key(networks, "networks whose X-Forwarded-For is believed", ())
-    insecure_dev: bool = key(flag, "cookies without Secure, for plain http while developing; never in production", False)
+    insecure_dev: bool = key(
+        flag, "cookies without Secure, for plain http while developing; never in production", False
+    )
     language: str = key(text, "the language where the browser asks for none that exists", "en")
     ntp_server: str = key(text, "the time server asked by doctor and at start; empty: none is asked", "pool.ntp.org")
     template_dir: str = key(text, "a folder of templates that replace ours", "")
@@ -46,28 +74,68 @@ class RealmSettings:
     name: str
     paths: tuple[str, ...] = key(prefixes, "the area's path prefixes")
     login: tuple[str, ...] = key(globs, "login pages and endpoints; the first one is the entry page")
-    scope: str = key(one_of("auto", "admin", "user"), "whose defaults hold; auto: admin where the realm is called admin", "auto")
-    policy: str = key(one_of("off", "optional", "required"), "off: password only; optional: those who enrolled; required: everybody", "optional")
+    scope: str = key(
+        one_of("auto", "admin", "user"), "whose defaults hold; auto: admin where the realm is called admin", "auto"
+    )
+    policy: str = key(
+        one_of("off", "optional", "required"),
+        "off: password only; optional: those who enrolled; required: everybody",
+        "optional",
+    )
     verifiers: tuple[str, ...] = key(words, "kinds of second factor offered", ("totp", "email", "recovery"))
     enrolment: str = key(one_of("open", "invite"), "invite: the first enrolment needs a code from 'tfa invite'", "open")
     strict: bool = key(flag, "refuse factors that NIST SP 800-63B-4 does not accept (email)", False)
     public: tuple[str, ...] = key(prefixes, "path prefixes that open without a login, without cookies both ways", ())
-    public_suffixes: tuple[str, ...] = key(words, "name endings that are static and open without cookies", (
-        ".css", ".js", ".mjs", ".png", ".gif", ".jpg", ".jpeg", ".svg", ".ico", ".webp", ".woff", ".woff2", ".ttf", ".map"))
+    public_suffixes: tuple[str, ...] = key(
+        words,
+        "name endings that are static and open without cookies",
+        (
+            ".css",
+            ".js",
+            ".mjs",
+            ".png",
+            ".gif",
+            ".jpg",
+            ".jpeg",
+            ".svg",
+            ".ico",
+            ".webp",
+            ".woff",
+            ".woff2",
+            ".ttf",
+            ".map",
+        ),
+    )
     exempt: tuple[str, ...] = key(prefixes, "path prefixes of machine clients, never challenged, without cookies", ())
     exempt_networks: tuple[Network, ...] = key(networks, "networks from which exempt holds; empty: any", ())
     exempt_cookies: bool = key(flag, "let cookies through on exempt paths: those paths are then single-factor", False)
     logout: tuple[str, ...] = key(globs, "paths of the application's own logout", ())
-    not_login: tuple[str, ...] = key(globs, "forms behind the login that carry the password field without being a login (add user)", ())
+    not_login: tuple[str, ...] = key(
+        globs, "forms behind the login that carry the password field without being a login (add user)", ()
+    )
     username: str = key(text, "the login form's user field", "username")
     password: str = key(text, "the login form's password field", "password")
-    canonical: str = key(one_of("casefold", "exact"), "which spellings of a user name are one account; both fold NFKC and blanks", "casefold")
-    success: tuple[str, ...] = key(words, "rules that mean: password right (redirect, redirect:RE, cookie:RE, status:N, body:RE, json:/p=v, whoami)", ("redirect",))
+    canonical: str = key(
+        one_of("casefold", "exact"),
+        "which spellings of a user name are one account; both fold NFKC and blanks",
+        "casefold",
+    )
+    success: tuple[str, ...] = key(
+        words,
+        "rules that mean: password right (redirect, redirect:RE, cookie:RE, status:N, body:RE, json:/p=v, whoami)",
+        ("redirect",),
+    )
     failure: tuple[str, ...] = key(words, "rules that mean: password wrong; they win over success", ())
     whoami: str = key(text, "a page that tells who is logged in; asked with the login's cookies", "")
-    whoami_pattern: Any = key(pattern, "a regular expression whose first group is the account's name on that page", None)
+    whoami_pattern: Any = key(
+        pattern, "a regular expression whose first group is the account's name on that page", None
+    )
     whoami_pointer: str = key(text, "a JSON pointer to the account's name, in place of a pattern", "")
-    identity: str = key(one_of("whoami", "posted"), "whose name counts: the one on the whoami page, or the one typed, where whoami's may be shared or edited", "whoami")
+    identity: str = key(
+        one_of("whoami", "posted"),
+        "whose name counts: the one on the whoami page, or the one typed, where whoami's may be shared or edited",
+        "whoami",
+    )
     whoami_first: bool = key(flag, "ask whoami before visitor cookies go to a login path", False)
     keep: tuple[str, ...] = key(words, "cookies made by the page's own scripts that are forwarded too", ())
     session_cookies: Any = key(pattern, "names of cookies whose deletion is a logout", None)
@@ -79,14 +147,23 @@ class RealmSettings:
     fresh: int = key(seconds, "how recent a proof must be to change factors", 300)
     sessions: int = key(count(1, 1000), "parallel passes of one account; the oldest ends beyond that", 20)
     link: bool = key(flag, "put the link 'Two-Factor Authentication' into the application's pages", True)
-    link_after: str = key(text, "the element that the link follows, as tag, #id or tag[name=x]; empty: lower right-hand corner", "", example="input[name=admin_password]")
+    link_after: str = key(
+        text,
+        "the element that the link follows, as tag, #id or tag[name=x]; empty: lower right-hand corner",
+        "",
+        example="input[name=admin_password]",
+    )
 
 
 @dataclass(frozen=True)
 class MailSettings:
     """[mail]: how messages leave."""
 
-    smtp: str = key(text, "smtps://user@host:465, smtp+starttls://user@host:587, smtp://127.0.0.1:25, file:FOLDER or console:", "console:")
+    smtp: str = key(
+        text,
+        "smtps://user@host:465, smtp+starttls://user@host:587, smtp://127.0.0.1:25, file:FOLDER or console:",
+        "console:",
+    )
     password_file: str = key(text, "the file with the SMTP password", "")
     sender: str = key(text, "the From address (key: from)", "Two-Factor Login <no-reply@localhost>")
     timeout: int = key(seconds, "how long the mail server may take", 10)

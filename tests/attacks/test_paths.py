@@ -186,7 +186,6 @@ def test_a_session_id_in_the_query_is_cut_off(habit: str, tmp_path: Path) -> Non
     stage.safe()
 
 
-@pytest.mark.xfail(strict=True, reason="a path outside every realm gets all cookies: its doors log in a pass's session")
 @pytest.mark.parametrize("habit", [IN_PLACE, SILENT])
 def test_a_door_outside_every_realm(habit: str, tmp_path: Path) -> None:  # case 16
     console = Console(habit, {"/admin/login": by_form()})
@@ -201,7 +200,6 @@ def test_a_door_outside_every_realm(habit: str, tmp_path: Path) -> None:  # case
     assert console.served["alice"] == 0
 
 
-@pytest.mark.xfail(strict=True, reason="exempt paths with cookies get those of a pass: their doors log in its session")
 @pytest.mark.parametrize("habit", [IN_PLACE, SILENT])
 def test_a_door_on_an_exempt_path_with_cookies(habit: str, tmp_path: Path) -> None:  # case 16
     stage = Stage(tmp_path, Console(habit, {"/api/login": by_form()}), exempt="/api/", exempt_cookies="yes")
