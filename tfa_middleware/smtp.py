@@ -50,7 +50,7 @@ def deliver(server: Server, sender: str, to: str, data: bytes) -> None:
         with watch, _conversation(server, watch) as client:
             client.sendmail(sender, [to], data)
     except (OSError, ValueError) as error:  # smtplib's own errors are OSErrors; ValueError is an unreadable reply
-        problem = f"took longer than {server.timeout:g} seconds" if watch.over else _problem(error)
+        problem = f"took longer than {server.timeout:g} seconds" if watch.over() else _problem(error)
     if problem:  # raised outside, so that no reply of the server hangs on as context
         raise MailError(f"mail server {server.host}:{server.port}: {problem}")
 
@@ -62,10 +62,13 @@ class _Watch(contextlib.AbstractContextManager["_Watch"]):
     """
 
     def __init__(self, seconds: float) -> None:
-        self.over = False
         self._end = time.monotonic() + seconds
         self._twin: socket.socket | None = None
         self._timer: threading.Timer | None = None
+
+    def over(self) -> bool:
+        """Whether the time is over: smtplib calls a read that timed out a closed connection."""
+        return time.monotonic() >= self._end
 
     def start(self, connection: socket.socket) -> None:
         self._twin = connection.dup()
@@ -74,7 +77,6 @@ class _Watch(contextlib.AbstractContextManager["_Watch"]):
         self._timer.start()
 
     def _cut(self) -> None:
-        self.over = True
         if self._twin:
             with contextlib.suppress(OSError):
                 self._twin.shutdown(socket.SHUT_RDWR)
