@@ -15,7 +15,7 @@ import pytest
 from tfa_middleware.errors import RecordError, Rejected
 from tfa_middleware.model import Account, Authenticator, Visit
 from tfa_middleware.verifiers.base import Begun, Enrolled, Rising, Verified, Verifier
-from tfa_middleware.verifiers.totp import Totp
+from tfa_middleware.verifiers.totp import Totp, _Token
 
 RFC_SEED = b"12345678901234567890"
 RFC_SEEDS = {"SHA1": RFC_SEED, "SHA256": b"12345678901234567890123456789012", "SHA512": (RFC_SEED * 4)[:64]}
@@ -400,3 +400,8 @@ def read_qr(picture: str, folder: Path) -> str:
     subprocess.run([browser, *options, *where], check=True, capture_output=True, timeout=120)
     read = subprocess.run([reader, "--quiet", "--raw", str(shot)], check=True, capture_output=True, text=True)
     return read.stdout.strip()
+
+
+def test_no_repr_shows_a_key() -> None:  # K1
+    state = totp().begin_enrolment(Account("admin", "mia"), {}, visit()).state
+    assert state["secret"] not in repr(_Token.of(state))

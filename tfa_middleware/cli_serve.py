@@ -66,6 +66,8 @@ def _listening(application: Callable[..., Any], found: Settings) -> Any:
             listen=found.serve.listen,
             threads=found.serve.threads,
             ident=None,
+            # Behind a proxy that ends TLS, the application builds its addresses and checks origins by the public one.
+            url_scheme=found.tfa.base_url.partition("://")[0] or "http",
             # The middleware decides whose X-Forwarded-For it believes; without trusted proxies nobody sees it.
             clear_untrusted_proxy_headers=not found.tfa.trusted_proxies,
         )

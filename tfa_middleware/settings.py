@@ -47,7 +47,7 @@ class TfaSettings:
     )
     base_url: str = key(
         text,
-        "the site's public address, for mails; empty: the request's host",
+        "the site's public address, for mails and tfa serve; empty: the request's",
         "",
         example="https://backup.example.com",
     )

@@ -94,6 +94,7 @@ def _configure() -> None:
         PASSWORD_HASHERS=["django.contrib.auth.hashers.MD5PasswordHasher"],
         STATIC_URL="/static/",
         LOGIN_REDIRECT_URL="/private/",
+        SECURE_PROXY_SSL_HEADER=("HTTP_X_FORWARDED_PROTO", "https"),
         SESSION_COOKIE_SECURE=True,
         CSRF_COOKIE_SECURE=True,
         USE_TZ=True,

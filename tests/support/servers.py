@@ -54,15 +54,15 @@ def _environ() -> dict[str, str]:
 
 
 @contextmanager
-def serving(server: str, ini: str, folder: Path, app: str) -> Iterator[Site]:
+def serving(server: str, ini: str, folder: Path, app: str, workers: int = 2) -> Iterator[Site]:
     """Serve ``app`` (``module:callable``, found below tests/) behind the middleware: by ``tfa serve`` on waitress, or
-    by gunicorn with two workers of four threads. ``ini`` is the configuration without [serve]."""
+    by gunicorn with ``workers`` of four threads each. ``ini`` is the configuration without [serve]."""
     site = Site(free_port(), folder)
     path = folder / "tfa.ini"
     path.write_text(f"{ini}\n[serve]\napp = {app}\nlisten = 127.0.0.1:{site.port}\n", encoding="utf-8")
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(
-            _command(server, path, site.port),
+            _command(server, path, site.port, workers),
             cwd=folder,
             env=_environ(),
             stdout=log,
@@ -80,12 +80,12 @@ def serving(server: str, ini: str, folder: Path, app: str) -> Iterator[Site]:
             process.wait()
 
 
-def _command(server: str, ini: Path, port: int) -> list[str]:
+def _command(server: str, ini: Path, port: int, workers: int) -> list[str]:
     if server == WAITRESS:
         return [sys.executable, "-m", "tfa_middleware.cli", "serve", str(ini)]
     # Unlike the command line, the file may name settings that older versions do not know.
     ini.with_name("gunicorn.conf.py").write_text("control_socket_disable = True\n", encoding="utf-8")
-    options = ["--workers", "2", "--threads", "4", "--graceful-timeout", "1", "--bind", f"127.0.0.1:{port}"]
+    options = ["--workers", str(workers), "--threads", "4", "--graceful-timeout", "1", "--bind", f"127.0.0.1:{port}"]
     return [sys.executable, "-m", "gunicorn", *options, f"support.servers:gated({str(ini)!r})"]
 
 
