@@ -133,7 +133,7 @@ class Replies:
         minutes = max(1, round(error.retry_after / 60))
         return self.message(
             request, realm, 429, N_("Too many tries"),
-            N_("There were too many wrong codes, so no code is accepted now. Try again in about %(minutes)d min."),
+            N_("There were too many wrong codes. Try again in about %(minutes)d min., or use another way."),
             headers=[("Retry-After", str(error.retry_after)), *headers], minutes=minutes, **back,
         )  # fmt: skip
 
