@@ -11,7 +11,7 @@ import pytest
 from apps.console import FIRST, Console
 from apps.desk import everywhere
 from apps.person import HOST, Person
-from support.programs import oathtool
+from browser.phone import Phone
 from support.remote import Remote
 from support.servers import GUNICORN, WAITRESS, Site, serving
 
@@ -40,19 +40,15 @@ def site(
         yield running
 
 
-def enrolled(person: Person, site: Site) -> str:
-    """Enrol an authenticator app on the pages; its key."""
+def enrolled(person: Person) -> Phone:
+    """Enrol an authenticator app on the pages."""
     person.open_two_factor_page()
     person.post_start("totp", f"/_tfa/{person.console.realm}/")
     key = "".join(re.findall(r'class="secret"><code>([^<]+)', person.shown.text)[0].split())
-    person.press("confirm", code=oathtool(key, time.time()))
+    phone = Phone(key)
+    person.press("confirm", code=phone.code())
     assert person.shown.text.count("<code>") == 10
-    return key
-
-
-def fresh_code(key: str) -> str:
-    """The code of the next step: the present one was used up, and one step ahead is forgiven."""
-    return oathtool(key, time.time() + 30)
+    return phone
 
 
 def test_the_whole_way(console: Console, site: Site) -> None:
@@ -61,10 +57,12 @@ def test_the_whole_way(console: Console, site: Site) -> None:
     assert console.error in person.shown.text
     person.sign_in()
     person.follow()
-    key = enrolled(person, site)
+    phone = enrolled(person)
     person.sign_out()
     assert not person.is_inside()
 
+    person.sign_in(password="wrong")
+    assert console.error in person.follow().text
     person.get(console.entry)
     thief.take_cookies_of(person)
     person.fill_in(FIRST, console.passwords[FIRST])
@@ -75,12 +73,20 @@ def test_the_whole_way(console: Console, site: Site) -> None:
             one.get(path)
             assert not one.sees()  # A1
     person.get(f"/_tfa/{console.realm}/challenge")
-    person.press("verify", code="000000")
+    person.press("verify", code=phone.wrong_code())
     assert person.shown.status_int == 403
-    person.press("verify", code=fresh_code(key))
+    person.press("verify", code=phone.code())
     person.follow()
     assert person.is_inside()
     assert not thief.is_inside()
+
+    person.sign_out()
+    assert not person.is_inside()
+    person.sign_in()
+    assert person.shown.location == f"/_tfa/{console.realm}/challenge"  # A14
+    person.answer(phone.code())
+    person.follow()
+    assert person.is_inside()
 
     lines = site.records.read_text().splitlines(keepends=True)
     site.records.write_text("".join(line for line in lines if f"\t{FIRST}\t" not in line))
