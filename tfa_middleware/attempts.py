@@ -76,10 +76,18 @@ class Attempts:
     def instead_of(self, record: Pass, attempt: Attempt, start_response: StartResponse) -> Iterable[bytes]:
         """A login in a browser that has a pass: the pass ends, for every worker, before the login is forwarded (A7)."""
         self._services.passes.suspend(record)
-        if attempt.realm.settings.identity == "posted":  # nobody could tell a login that the application ignored
+        if attempt.realm.settings.identity == "posted" or self._would_be_believed(record, attempt):
+            # Nobody could tell a login from a greeting of whom the application knows already.
             attempt = replace(attempt, jar={})
         self._emit(attempt, "pass_revoked", user=record.user, reason="a new login")
         return self.serve(attempt, start_response)
+
+    @staticmethod
+    def _would_be_believed(record: Pass, attempt: Attempt) -> bool:
+        """Whether a good answer alone would make this browser another account: nobody to ask, no factor to prove."""
+        realm = attempt.realm
+        unknown = not realm.rule.asks and attempt.name != record.user
+        return unknown and realm.accounts.next_step(attempt.name) != CHALLENGE
 
     def settle(self, attempt: Attempt, held: Held, start_response: StartResponse) -> Iterable[bytes]:
         """Judge an answer and release it, hold it, or admit that nobody can tell."""
@@ -98,6 +106,9 @@ class Attempts:
 
     def _go_on(self, attempt: Attempt, judged: Judged, start_response: StartResponse) -> Iterable[bytes]:
         step = attempt.realm.accounts.next_step(judged.user)
+        if step != CHALLENGE and attempt.realm.rule.asks and not judged.named:
+            # A name that only the form says is worth a challenge, never a pass or a first factor.
+            return self.undecided(attempt, "the answer looks good but whoami names nobody", start_response)
         if step == PASS:
             return self._release_good(attempt, judged, start_response)
         return self._hold(attempt, judged, step == ENROL, start_response)

@@ -38,14 +38,23 @@ class Inside:
         self._linking = Linking(services)
 
     def serve(
-        self, request: Request, realm: Realm, record: Pass, cookie: str, start_response: StartResponse
+        self,
+        request: Request,
+        realm: Realm,
+        record: Pass,
+        cookie: str,
+        start_response: StartResponse,
+        *,
+        readable: bool = True,
     ) -> Iterable[bytes]:
-        """Forward with the cookies of the pass."""
+        """Forward with the cookies of the pass. What is not ``readable`` may have been a login: whoami tells."""
         environ = request.forwarded(cookie, record.bindings)
-        careful = realm.rule.asks and (not request.safe or bool(environ.get("QUERY_STRING")))
+        careful = realm.rule.asks and (not request.safe or not readable or bool(environ.get("QUERY_STRING")))
         shown = self._linking.wanted(request, realm)
         if careful or shown:
-            return self._with_a_look(request, realm, record, cookie, start_response, careful=careful, shown=shown)
+            return self._with_a_look(
+                request, realm, record, cookie, start_response, careful=careful, shown=shown, readable=readable
+            )
         return self._app(environ, edited(start_response, self._editor(realm, record)))
 
     def _editor(self, realm: Realm, record: Pass) -> Edit:
@@ -58,10 +67,8 @@ class Inside:
         return edit
 
     def _check_alive(self, record: Pass, began: float) -> None:
-        """A slow answer is not given out where its pass ended while the application worked on it.
-
-        Slow is what, with the age of a verdict, could outlast the wait of `Passes.suspend`.
-        """
+        """A slow answer is not given out where its pass ended while the application worked on it. Slow is what, with
+        the age of a verdict, could outlast the wait of `Passes.suspend`."""
         if time.monotonic() - began > 0.05 * POLL and self._services.passes.get(record.realm, record.id) is None:
             raise PassEnded("the pass ended while the application worked on the request")
 
@@ -124,12 +131,16 @@ class Inside:
         *,
         careful: bool,
         shown: bool,
+        readable: bool,
     ) -> Iterable[bytes]:
         began = time.monotonic()
         answer = Answer(self._app, request.forwarded(cookie, record.bindings))
         try:
             self._check_alive(record, began)
-            if careful and self._rebinds(realm, record, answer.headers):
+            now = record.names
+            if careful and not readable:
+                now, answer.headers, _ = self._says(request, realm, cookie, answer.headers)
+            if careful and (now != record.names or self._rebinds(realm, record, answer.headers)):
                 return self._asked_again(request, realm, record, cookie, answer, start_response)
             headers = self.settled(realm, record, answer.headers)
             headers, body = self._linking.put(request, realm, answer, headers) if shown else (headers, answer)
@@ -144,6 +155,14 @@ class Inside:
         return any(
             not one.deletes and record.bindings.get(name) for name, one in self._news(realm, record, headers).items()
         )
+
+    def _says(
+        self, request: Request, realm: Realm, cookie: str, headers: Iterable[tuple[str, str]]
+    ) -> tuple[str, HeaderList, dict[str, str]]:
+        """Whom the application names after an answer; the answer's headers with what that question set; the cookies."""
+        jar = cookies.overlay(dict(cookies.parse(cookie)), cookies.all_set(headers, self._services.clock()))
+        now, more = ask(self._app, request, realm, jar, self._services.settings.tfa.hold_limit)
+        return now, [*headers, *more], cookies.overlay(jar, cookies.all_set(more, self._services.clock()))
 
     def _asked_again(
         self,
@@ -161,10 +180,9 @@ class Inside:
         The same account goes on. Another one is held as a new login. Nobody's session is no session.
         """
         held = self._read(request, answer)
-        jar = cookies.overlay(dict(cookies.parse(cookie)), cookies.all_set(held.headers, self._services.clock()))
-        now, more = ask(self._app, request, realm, jar, self._services.settings.tfa.hold_limit)
-        held = replace(held, headers=(*held.headers, *more))
-        if now == record.user:
+        now, headers, jar = self._says(request, realm, cookie, held.headers)
+        held = replace(held, headers=tuple(headers))
+        if now == record.names:
             if suspended:  # else it would bring back a pass that another request ended
                 self._services.passes.resume(record)
             start_response(held.status, self.settled(realm, record, list(held.headers)))

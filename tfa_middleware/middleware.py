@@ -143,7 +143,8 @@ class TwoFactorMiddleware:
             if held is not None:
                 start_response(held.status, held.page_headers())
                 return [held.body]
-        return self._inside.serve(turn.request, turn.realm, record, cookie, start_response)
+        readable = turn.fields.readable
+        return self._inside.serve(turn.request, turn.realm, record, cookie, start_response, readable=readable)
 
     def _forward_logout(self, turn: Turn, start_response: StartResponse) -> Iterable[bytes]:
         record, cookie = _passed(turn)

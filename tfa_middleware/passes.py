@@ -48,6 +48,11 @@ class Pass:
     owner: str = ""  # the login that holds its cookies in quarantine
     named: str = ""  # what whoami said at the login
 
+    @property
+    def names(self) -> str:
+        """Whom whoami names while the session is this pass's."""
+        return self.named or self.user
+
     def expires(self) -> float:
         """When it ends, by age or by idleness, whichever comes first (A12)."""
         return min(self.until, self.seen + self.idle)

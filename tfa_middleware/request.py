@@ -6,7 +6,7 @@ import ipaddress
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from urllib.parse import quote, unquote_plus
 
 from tfa_middleware import cookies, i18n
@@ -36,6 +36,15 @@ IDENTITY = frozenset(
 #: Further credentials in headers: for machine clients only.
 TOKENS = frozenset(
     {"HTTP_AUTHORIZATION", "HTTP_X_AUTH_TOKEN", "HTTP_X_API_KEY", "HTTP_X_AUTH_USER", "HTTP_X_ACCESS_TOKEN"}
+)
+#: What proxies and sign-on services call who somebody is, beyond `IDENTITY`; and what applications call a credential.
+_IDENTITY_LIKE = re.compile(
+    r"(?:HTTP_(?:\w+_)?)?(?:REMOTE_(?:USER|GROUP|NAME|EMAIL|ROLE)|AUTH_(?:REQUEST|USER|EMAIL|NAME|GROUP|ROLE)|WEBAUTH_"
+    r"|AUTHENTICATED_|AUTHENTIK_|FORWARDED_(?:USER|EMAIL|GROUP|ROLE)|CLIENT_(?:PRINCIPAL|CERT|DN|S_DN|VERIFY)|SSL_CLIENT_"
+    r"|OIDC_|TAILSCALE_USER|JWT_)\w*|HTTP_X_USER_?(?:ID|NAME|EMAIL)"
+)
+_TOKEN_LIKE = re.compile(
+    r"HTTP_(?:\w+_)?(?:(?:AUTH|ACCESS|SESSION|API|PRIVATE|ID|USER)_?TOKEN|API_?KEY|AUTHORIZATION|SESSION_?ID)|HTTP_(?:X_)?TOKEN"
 )
 #: The target as it came, beside PATH_INFO: of no use where PATH_INFO was cut.
 _RAW = ("RAW_URI", "REQUEST_URI")
@@ -155,10 +164,8 @@ class Request:
     def forwarded(self, cookie: str, bound: Iterable[str] = (), *, tokens: bool = False) -> Environ:
         """The environ for the application: just this Cookie header, no identity headers, no Authorization unless
         ``tokens``, no session id in the query under a name in ``bound``. A copy; the server's stays as it was (H10)."""
-        environ = {key: value for key, value in self.environ.items() if key not in IDENTITY}
-        if not tokens:
-            for name in TOKENS & environ.keys():
-                del environ[name]
+        dropped = is_identity if tokens else _is_credential
+        environ = {key: value for key, value in self.environ.items() if not dropped(key)}
         environ.pop("HTTP_COOKIE", None)
         if cookie:
             environ["HTTP_COOKIE"] = cookie
@@ -166,6 +173,17 @@ class Request:
         if query and (cut := without_session_ids(query, bound)) != query:
             environ = {key: value for key, value in environ.items() if key not in _RAW} | {"QUERY_STRING": cut}
         return environ
+
+
+@lru_cache(4096)
+def is_identity(key: str) -> bool:
+    """Whether an environ's key says who somebody is, or which request this "really" is."""
+    return key in IDENTITY or (key not in TOKENS and _IDENTITY_LIKE.fullmatch(key) is not None)
+
+
+@lru_cache(4096)
+def _is_credential(key: str) -> bool:
+    return is_identity(key) or key in TOKENS or _TOKEN_LIKE.fullmatch(key) is not None
 
 
 def without_session_ids(query: str, bound: Iterable[str]) -> str:

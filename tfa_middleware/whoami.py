@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from tfa_middleware import cookies
 from tfa_middleware.hold import Answer, App, Environ, HeaderList
 from tfa_middleware.realm import Realm
-from tfa_middleware.request import IDENTITY, Request
+from tfa_middleware.request import Request, is_identity
 
 #: Nothing else of the browser's request goes along: who chooses the language could blind a pattern of words.
 _KEPT = ("HTTP_HOST", "HTTP_USER_AGENT", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
@@ -45,6 +45,6 @@ def _environ(environ: Environ, target: str, cookie: str) -> Environ:
 
 
 def _goes_along(key: str) -> bool:
-    if key in IDENTITY:
+    if is_identity(key):
         return False
     return key in _KEPT or key.startswith(("wsgi.", "SERVER_", "REMOTE_ADDR", "REMOTE_PORT", "HTTP_X_FORWARDED_"))

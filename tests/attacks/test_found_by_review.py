@@ -15,7 +15,7 @@ import pytest
 import werkzeug
 from support.bench import Bench
 
-from attacks.apps import HTML, IN_PLACE, NEW, SILENT, Console, Environ
+from attacks.apps import HTML, IN_PLACE, NEW, SILENT, Console, Environ, by_form
 from attacks.stage import WHOAMI, Stage
 from attacks.wire import Client
 from tfa_middleware import TwoFactorMiddleware, forms
@@ -225,7 +225,7 @@ def test_no_worker_serves_an_answer_of_the_next_user(tmp_path: Path, monkeypatch
     for module in ("passes", "inside"):
         monkeypatch.setattr(f"tfa_middleware.{module}.POLL", poll)
     console = Console(IN_PLACE)
-    stage = Stage(tmp_path, console)
+    stage = Stage(tmp_path, console, **WHOAMI)
     mallory = stage.passed()
     shared = stage.bench.services
     parts = services(stage.bench.settings, clock=stage.bench.clock, store=shared.store, mailer=stage.bench.outbox)
@@ -236,7 +236,7 @@ def test_no_worker_serves_an_answer_of_the_next_user(tmp_path: Path, monkeypatch
     login = threading.Thread(target=mallory.post, args=("/login", {"username": "alice", "password": "right"}))
     login.start()
     time.sleep(0.85 * poll)
-    assert b"SECRET" not in there.get("/slow").body
+    assert b"SECRET of alice" not in there.get("/slow").body
     login.join(10)
     assert console.sessions[there.jar["sid"]] == "alice"
 
@@ -308,3 +308,159 @@ def test_a_query_without_a_password_stays_quick(tmp_path: Path) -> None:
         assert not rule.in_query(query)
     for query in ("username=a&password=x", "USERNAME=a&PASS%57ORD=x", "user%6eame=a&password[]=x"):
         assert rule.in_query(query)
+
+
+# -- a name that only the form says (A10, E1)
+
+
+class Polite(Console):
+    """Takes a mail address for a user's name, and sends a wrong login back to where it came from."""
+
+    def _door(self, environ: Environ, start: Any, session: str, who: str) -> Iterable[bytes]:
+        body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        given = self.doors["/login"](environ, body)
+        if given and given[1] == "right":
+            return self._logged_in(environ, start, session, given[0].partition("@")[0])
+        if given:
+            return self._answer(start, "302 Found", [("Location", environ.get("HTTP_REFERER", "/login"))])
+        return super()._door({**environ, "wsgi.input": io.BytesIO(body)}, start, session, who)
+
+
+class Shy(Polite):
+    """Shows its page of names to some browsers alone."""
+
+    def __call__(self, environ: Environ, start: Any) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/me" and environ.get("HTTP_USER_AGENT") == "Lynx":
+            return self._answer(start, "403 Forbidden", [HTML])
+        return super().__call__(environ, start)
+
+
+@pytest.mark.parametrize("policy", ["optional", "required"])
+def test_nobody_gets_a_pass_by_a_redirect_that_whoami_does_not_confirm(policy: str, tmp_path: Path) -> None:
+    stage = Stage(tmp_path, Polite(), policy=policy, **WHOAMI)
+    client = stage.client()
+    client.get("/login")
+    reply = client.post("/login", {"username": "bob", "password": "wrong"}, HTTP_REFERER="/news")
+    assert reply.code == 502
+    client.press("start", "/_tfa/user/enrol", kind="totp")
+    assert b"bob" not in client.last.body
+    assert not list(stage.bench.services.passes.list("user", "bob"))
+    stage.safe()
+
+
+@pytest.mark.parametrize("policy", ["optional", "required"])
+def test_another_name_of_the_victim_spares_no_factor_where_whoami_is_blinded(policy: str, tmp_path: Path) -> None:
+    stage = Stage(tmp_path, Shy(), policy=policy, **WHOAMI)
+    client = stage.client()
+    client.get("/login")
+    login = {"username": "alice@example.com", "password": "right"}
+    assert client.post("/login", login, HTTP_USER_AGENT="Lynx").code == 502
+    client.get("/private")
+    stage.safe()
+
+
+def test_a_greeting_is_no_login_of_the_name_that_was_typed(tmp_path: Path) -> None:
+    # Without whoami: a browser that is logged in gets the good answer to any password (rdiffweb, Trac).
+    stage = Stage(tmp_path, Console(greets=True))
+    mallory = stage.passed()
+    mallory.post("/login", {"username": "bob", "password": "wrong"})
+    assert b"bob" not in mallory.get("/_tfa/user/").body
+    assert not list(stage.bench.services.passes.list("user"))
+    stage.safe()
+
+
+class Nicknamed(Console):
+    """Its pages know people by a name that they chose."""
+
+    def __call__(self, environ: Environ, start: Any) -> Iterable[bytes]:
+        return [block.replace(b"id=me>mallory<", b"id=me>bob<") for block in super().__call__(environ, start)]
+
+
+@pytest.mark.parametrize("realm", [{"identity": "posted"}, {}])
+def test_a_shown_name_takes_over_nobody(realm: dict[str, str], tmp_path: Path) -> None:
+    # Mallory calls himself Bob, who has no factor: no form of his makes him the account "bob".
+    stage = Stage(tmp_path, Nicknamed(), **WHOAMI, **realm)
+    mallory = stage.passed()
+    for path in ("/adduser", "/news"):
+        assert b"SECRET" in mallory.post(path, {"username": "carol", "password": "x"}).body
+    assert b"mallory" in mallory.get("/_tfa/user/").body
+    assert not list(stage.bench.services.passes.list("user", "bob"))
+
+
+# -- what was not scanned (law: a realm with whoami asks afterwards)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"pad=" + b"x" * 1_100_000 + b"&username=alice&password=right", "application/x-www-form-urlencoded"),
+        (b"username=alice&password=right", "text/plain"),
+        (b"username=alice&password=right", ""),
+    ],
+    ids=["too large", "text", "no type"],
+)
+@pytest.mark.parametrize("habit", [IN_PLACE, SILENT])
+def test_whoami_is_asked_after_a_body_that_was_not_read(habit: str, body: bytes, kind: str, tmp_path: Path) -> None:
+    stage = Stage(tmp_path, Console(habit, {"/api/v1": by_form()}), **WHOAMI)
+    mallory = stage.passed()
+    assert b"SECRET" not in mallory.post("/api/v1", body, CONTENT_TYPE=kind).body
+    stage.finished(mallory)
+    stage.safe()
+
+
+def test_a_body_that_was_not_read_and_changes_nobody_goes_through(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, Console(), **WHOAMI)
+    mallory = stage.passed()
+    assert b"SECRET of mallory" in mallory.post("/upload", b"\x00" * 1_100_000, CONTENT_TYPE="image/png").body
+    assert b"SECRET of mallory" in mallory.get("/private").body
+
+
+# -- who somebody is, in headers (A18, A19; case 94)
+
+NAMES = {
+    "X_AUTH_REQUEST_USER",
+    "X_AUTH_REQUEST_EMAIL",
+    "X_AUTH_USERNAME",
+    "X_AUTHENTICATED_USERID",
+    "X_WEBAUTH_USER",
+    "X_REMOTE_EMAIL",
+    "X_AMZN_OIDC_IDENTITY",
+    "CF_ACCESS_AUTHENTICATED_USER_EMAIL",
+    "X_MS_CLIENT_PRINCIPAL_NAME",
+    "TAILSCALE_USER_LOGIN",
+    "X_USER_ID",
+    "X_GOOG_AUTHENTICATED_USER_EMAIL",
+    "X_AUTHENTIK_USERNAME",
+    "X_JWT_ASSERTION",
+    "X_SSL_CLIENT_VERIFY",
+    "X_FORWARDED_ROLES",
+}
+TOKENS = {"X_TOKEN", "X_SESSION_TOKEN", "PRIVATE_TOKEN", "X_API_TOKEN", "X_AUTHORIZATION", "X_SESSION_ID"}
+HARMLESS = {
+    "USER_AGENT",
+    "X_CSRF_TOKEN",
+    "X_CSRFTOKEN",
+    "X_XSRF_TOKEN",
+    "REQUESTTOKEN",
+    "REQUESTVERIFICATIONTOKEN",
+    "X_SYNO_TOKEN",
+    "X_FORWARDED_FOR",
+    "X_FORWARDED_PROTO",
+    "X_REQUESTED_WITH",
+    "SEC_FETCH_USER",
+    "X_REQUEST_ID",
+    "IF_NONE_MATCH",
+    "ACCEPT",
+}
+
+
+@pytest.mark.parametrize("way", ["visitor", "public", "passed", "exempt"])
+def test_no_header_says_who_somebody_is(way: str, tmp_path: Path) -> None:
+    stage = Stage(tmp_path, public="/static/", exempt="/api/")
+    client = stage.passed() if way == "passed" else stage.client()
+    path = {"visitor": "/login", "public": "/static/x", "passed": "/private", "exempt": "/api/x"}[way]
+    client.get(path, **{f"HTTP_{name}": "alice" for name in NAMES | TOKENS | HARMLESS}, SSL_CLIENT_S_DN="alice")
+    seen = {key.removeprefix("HTTP_") for key in stage.console.environs[-1] if key.startswith(("HTTP_", "SSL_"))}
+    assert not seen & (NAMES | {"SSL_CLIENT_S_DN"})
+    assert bool(seen & TOKENS) == (way == "exempt")
+    assert seen > HARMLESS
