@@ -113,7 +113,8 @@ class Proving:
         except Rejected as error:
             self._refused(realm, counted, error, request)
             if counted.tries >= tries:
-                self._void(realm, counted, request)
+                if error.reason != "replayed":  # else the answer that was first may be on its way to its pass
+                    self._void(realm, counted, request)
                 raise Void("too many wrong answers") from None
             raise
         limiter.succeeded(realm.name, challenge.user, kind)

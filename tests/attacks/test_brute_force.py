@@ -21,6 +21,7 @@ import tfa_middleware
 from attacks.apps import Console
 from attacks.stage import Stage
 from attacks.wire import Client
+from tfa_middleware.challenges import Consumption
 from tfa_middleware.stores.base import Store
 from tfa_middleware.stores.memory import MemoryStore
 from tfa_middleware.stores.sqlite import SqliteStore
@@ -147,6 +148,31 @@ def test_one_right_code_at_the_same_time(backend: str, tmp_path: Path) -> None: 
     given = [reply for reply in replies if any(line.startswith("sid=") for line in reply.all("set-cookie"))]
     assert len(given) == 1
     assert len(list(stage.bench.services.passes.list("user", "alice"))) == 1
+
+
+def test_clicks_that_are_too_late_do_not_take_the_first_ones_login(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:  # case 42
+    stage = Stage(tmp_path)
+    client = stage.pending()
+    token = re.search(rb'csrf_token" value="([^"]*)"', client.get(CHALLENGE).body)
+    assert token
+    fields = {"csrf_token": token[1].decode(), "action": "verify", "code": stage.code("alice")}
+    others = [client.copy() for _ in range(8)]
+    once = Consumption.rising
+
+    def slowly(self: Consumption, owner: str, name: str, value: int) -> bool:
+        accepted = once(self, owner, name, value)
+        monkeypatch.setattr(Consumption, "rising", once)
+        for other in others:  # while the first one has its step and not yet its pass
+            assert other.post(CHALLENGE, fields).code in (403, 429)
+        return accepted
+
+    monkeypatch.setattr(Consumption, "rising", slowly)
+    assert client.post(CHALLENGE, fields).code == 303
+    assert b"SECRET of alice" in client.get("/private").body
+    for other in others:
+        assert other.get("/private").code == 303
 
 
 INI = """

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from attacks.apps import HTML, IN_PLACE, SILENT, Console, Environ
+from attacks.lax import cookie_values
 from attacks.stage import Stage
 from attacks.wire import Client, request, send
 
@@ -62,12 +62,7 @@ class Strict(Console):
         self.read: set[str] = set()
 
     def __call__(self, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
-        header = environ.get("HTTP_COOKIE", "")
-        found = SimpleCookie(header).get("sid")
-        self.read |= {found.value} if found else set()
-        for piece in header.replace(",", ";").replace("'", ";").replace('"', ";").replace(" ", ";").split(";"):
-            if piece.strip().partition("=")[0] in ("sid", "SID"):
-                self.read.add(piece.strip().partition("=")[2])
+        self.read |= cookie_values(environ.get("HTTP_COOKIE", ""))
         return super().__call__(environ, start)
 
 

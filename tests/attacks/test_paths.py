@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
-from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
-from urllib.parse import unquote_to_bytes
 
 import pytest
 from support.bench import Bench
 
-from attacks.apps import IN_PLACE, SILENT, Console, Environ, by_form
+from attacks.apps import IN_PLACE, SILENT, Console, by_form
+from attacks.lax import Lax
 from attacks.stage import Stage
 from attacks.wire import Client, request, send
 
@@ -36,32 +32,6 @@ SPELLINGS = [
         "/_tfa/static/../../admin",
     ),
 ]
-
-
-class Lax(Console):
-    """Reads every path in the most generous way, as a proxy, a servlet container or IIS in front of it would, and
-    notes whether what it found under /admin came with a session."""
-
-    def __init__(self, *arguments: Any, **more: Any) -> None:
-        super().__init__(*arguments, **more)
-        self.admin: list[tuple[str, str]] = []
-
-    def __call__(self, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
-        text = environ["PATH_INFO"]
-        for _ in range(3):
-            text = unquote_to_bytes(text.encode("latin-1", "replace")).decode("latin-1")
-        text = text.encode("latin-1").decode("utf-8", "replace").replace("\\", "/")
-        text = unicodedata.normalize("NFKC", re.sub(r"[\u200b\x00-\x20]", "", text)).casefold()
-        parts: list[str] = []
-        for part in (re.sub(r"[;?#].*", "", one).rstrip(". ") or one for one in text.split("/")):
-            if part == "..":
-                parts = parts[:-1]
-            elif part not in ("", "."):
-                parts.append(part)
-        who = self.sessions.get(self._session(environ), "")
-        if parts[:1] == ["admin"]:
-            self.admin.append((environ["PATH_INFO"], who))
-        return super().__call__(environ, start)
 
 
 @pytest.mark.parametrize("paths", ["/", "/admin"])

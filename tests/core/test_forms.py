@@ -88,6 +88,10 @@ TWO_WAYS = {
     "two dispositions": multipart(part("q", "x", '\r\nContent-Disposition: form-data; name="user"')),
     "an escaped name": multipart(part('u\\"ser', "x")),
     "no name": b"--b\r\nContent-Disposition: form-data\r\n\r\nx\r\n--b--\r\n",
+    "no line end before the boundary": multipart(part("user", "x").removesuffix("\r\n")),
+    "text before": b"x" + multipart(part("user", "x")),
+    "text after": multipart(part("user", "x")) + b"x",
+    "no end": part("user", "x").encode(),
     "bare line ends": multipart(part("user", "x")).replace(b"\r\n", b"\n"),
 }
 ALIKE = {

@@ -10,7 +10,7 @@ import pytest
 from support.clock import START, Clock
 
 from tfa_middleware import passes as passes_module
-from tfa_middleware.errors import StoreError
+from tfa_middleware.errors import PassEnded, StoreError
 from tfa_middleware.passes import POLL, RENEWABLE, SEEN_EVERY, Pass, Passes
 from tfa_middleware.stores.base import Store
 from tfa_middleware.stores.memory import MemoryStore
@@ -148,6 +148,16 @@ def test_passes_are_listed_by_realm_and_user(passes: Passes) -> None:  # A15
     assert {one.id for one in passes.list("user", "b\u00f6b:x")} == {"b"}
     assert {one.id for one in passes.list(user="alice")} == {"a", "c"}
     assert {one.id for one in passes.list("user", "al")} == set()
+
+
+def test_a_pass_is_found_by_the_login_that_holds_its_cookies(passes: Passes) -> None:  # A10
+    one = started(passes, record(owner="login 1"))
+    started(passes, record("other"))
+    assert passes.of_owner("login 1") == one
+    assert passes.of_owner("login 2") is None
+    assert passes.of_owner("") is None
+    passes.end("user", "id")
+    assert passes.of_owner("login 1") is None
 
 
 def test_all_passes_of_an_account_end_but_one(passes: Passes) -> None:  # A14, A15
@@ -293,5 +303,33 @@ def test_a_suspended_pass_serves_nobody_until_it_is_resumed(passes: Passes, work
     passes.resume(one)
     assert worker.get("user", "id") == one
     assert [found.id for found in passes.list("user", "alice")] == ["id"]
-    passes.resume(record(user="other"))
-    assert worker.get("user", "id") == one  # what took its place stays
+
+
+def test_only_one_at_a_time_puts_a_pass_aside(passes: Passes) -> None:  # law 4, i
+    one = started(passes, record())
+    passes.suspend(one)
+    with pytest.raises(PassEnded):
+        passes.suspend(one)
+    passes.resume(one)
+    assert passes.get("user", "id") == one
+
+
+def test_a_pass_that_ended_is_not_put_aside(passes: Passes, store: Store) -> None:  # A14
+    one = started(passes, record())
+    passes.end("user", "id")
+    with pytest.raises(PassEnded):
+        passes.suspend(one)
+    assert not list(store.keys("aside:"))
+
+
+@pytest.mark.parametrize("all_of_them", [False, True])
+def test_a_pass_that_ends_while_it_is_aside_stays_ended(all_of_them: bool, passes: Passes, worker: Passes) -> None:
+    one = started(passes, record())  # A14
+    passes.suspend(one)
+    if all_of_them:
+        worker.end_all("user", "alice")
+    else:
+        worker.end("user", "id")
+    passes.resume(one)
+    assert worker.get("user", "id") is None
+    assert list(worker.list()) == []

@@ -121,6 +121,17 @@ def test_the_fifth_answer_may_still_be_right(scene: Scene) -> None:  # D3
     assert scene.answer(waits, scene.bench.code(scene.secret))
 
 
+def test_a_code_sent_again_as_the_fifth_answer_takes_nothing_from_the_first(scene: Scene) -> None:  # B1, D3
+    code = scene.bench.code(scene.secret)
+    scene.answer(scene.open("one"), code)
+    waits = scene.open("two")
+    for _ in range(4):
+        scene.refused(waits)
+    assert type(scene.refused(waits, code)) is Void
+    scene.bench.next_step()
+    assert type(scene.refused(waits, scene.bench.code(scene.secret))) is Void  # but no sixth answer counts
+
+
 def test_an_account_that_rests_is_not_even_asked(scene: Scene) -> None:  # D1, D3; cases 56, 57
     asked = []
     scene.verifies(lambda _: asked.append(1))
@@ -227,6 +238,10 @@ def test_a_record_that_the_proof_changed_is_saved(scene: Scene, log: pytest.LogC
     enrolled = accounts.verifiers["recovery"].finish_enrolment(accounts.get("alice"), {}, {}, scene.visit())
     assert isinstance(enrolled, Enrolled)
     accounts.add("alice", accounts.new("recovery", "Codes", enrolled.data, ""))
+    scene.proving.begin(scene.realm, scene.open("asked"), "recovery", POST)
+    asked = scene.now("asked")
+    assert asked
+    assert scene.proving.prompt(scene.realm, asked, POST).field_name == "code"
     assert scene.answer(scene.open(kind="recovery"), enrolled.show[0]) == Proof("recovery", "otp")
     [codes] = accounts.get("alice").of_kind("recovery")
     assert len(codes.data["hashes"]) == 9

@@ -14,7 +14,7 @@ from tfa_middleware.sessions import VISITOR_LIFETIME
 from tfa_middleware.stores.base import Store
 
 LIFE = 3600
-SID, OTHER = {"sid": "a-session-id-that-is-long"}, {"sid": "another-session-id-that-is-long"}
+SID, OTHER = {"sid": "a-session-id-that-is-long"}, {"other": "another-session-id-that-is-long"}
 CONSTANT = {"works": "1"}
 
 
@@ -75,6 +75,31 @@ def test_it_holds_over_a_key_rotation(store: Store) -> None:  # F5
     rotated.hand_over("login 2", SID, "browser 0")
     assert rotated.free(SID, "browser 0") == SID
     assert rotated.free(SID, "browser 1") == {}
+
+
+def test_what_a_login_past_the_gate_took_is_nobodys(quarantine: Quarantine) -> None:  # A10
+    quarantine.acquire("login 1", SID)
+    quarantine.acquire("login 2", OTHER)
+    quarantine.hand_over("login 2", OTHER, "browser 2")
+    assert not quarantine.seized({**SID, **OTHER})
+    assert quarantine.seize({**SID, **OTHER}) == {"login 1", "browser 2"}  # whose sessions end
+    assert quarantine.seized(SID)
+    assert quarantine.free({**SID, **OTHER}, "browser 2") == {}
+    assert quarantine.acquire("login 3", SID, before="login 1") == {}
+    assert quarantine.seize(SID) == set()
+
+
+def test_what_is_nobodys_cannot_be_taken_by_its_mark(quarantine: Quarantine) -> None:  # A10
+    quarantine.seize(SID)
+    assert quarantine.free(SID, "") == {}
+    assert quarantine.acquire("login 1", SID, before="") == {}
+
+
+def test_a_constant_is_not_taken_away(quarantine: Quarantine) -> None:
+    for browser in ("browser 1", "browser 2"):
+        quarantine.note(browser, CONSTANT.items())
+    assert quarantine.seize(CONSTANT) == set()
+    assert quarantine.free(CONSTANT, "browser 1") == CONSTANT
 
 
 def test_no_value_is_in_the_store(quarantine: Quarantine, store: Store) -> None:  # K1
