@@ -6,8 +6,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from tfa_middleware.accounts import PASS
 from tfa_middleware.challenges import LOGIN, Challenge
-from tfa_middleware.errors import Void
+from tfa_middleware.errors import PassEnded, Void
 from tfa_middleware.held import Held
 from tfa_middleware.hold import HeaderList
 from tfa_middleware.passes import Pass
@@ -40,9 +41,11 @@ class Admission:
     def by_password(
         self, realm: Realm, request: Request, user: str, jar: Mapping[str, str], owner: str, named: str
     ) -> Admitted:
-        """A pass for an account of which the policy asks no factor."""
+        """A pass for an account of which the policy asks no factor. Raises `PassEnded` where it does by now."""
         facts = {"origin": request.origin, "client": request.client, "owner": owner, "named": named}
         record = self._new(realm, user, ("pwd",), bindings=realm.tags.bind_all(jar), **facts)
+        if realm.accounts.next_step(user) != PASS:  # asked after the fingerprint was taken, which ends it from now on
+            raise PassEnded("a second factor was enrolled meanwhile")
         _own(realm, owner, jar)
         return self._started(realm, record, [], "")
 

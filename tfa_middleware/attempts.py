@@ -17,7 +17,7 @@ from tfa_middleware.passes import Pass
 from tfa_middleware.proving import Proving
 from tfa_middleware.realm import Realm
 from tfa_middleware.replies import Replies, answered
-from tfa_middleware.request import SESSION_NAMES, Request
+from tfa_middleware.request import SESSION_NAMES, Request, sets_session
 from tfa_middleware.services import Services
 from tfa_middleware.sessions import PENDING, Session, new_id
 from tfa_middleware.whoami import ask
@@ -95,9 +95,7 @@ class Attempts:
         if judged.verdict == FAILED:
             return self._release_failed(attempt, judged, start_response)
         if judged.verdict == UNDECIDED:
-            unknown = "no account name: set username or whoami"
-            strange = "the session went through another login before and whoami names nobody: set whoami, or mend it"
-            return self.undecided(attempt, strange if judged.user else unknown, start_response)
+            return self.undecided(attempt, "no account name: set username or whoami", start_response)
         return self._go_on(attempt, judged, start_response)
 
     def hold_as(self, attempt: Attempt, held: Held, start_response: StartResponse) -> Iterable[bytes]:
@@ -112,6 +110,13 @@ class Attempts:
         if step == PASS:
             return self._release_good(attempt, judged, start_response)
         return self._hold(attempt, judged, step == ENROL, start_response)
+
+    @staticmethod
+    def mixes(attempt: Attempt) -> bool:
+        """Whether the visitor's session may be logged in as another name than this one, by a login that looked failed.
+        Cookies of such a session would become those of a pass that is not theirs."""
+        tried = attempt.visitor.tried if attempt.visitor else ""
+        return bool(tried) and tried not in attempt.realm.tags.all("tried", attempt.name)
 
     # -- judging
 
@@ -129,9 +134,7 @@ class Attempts:
             jar = cookies.overlay(jar, cookies.all_set(more, now))
             verdict = GOOD if named else FAILED if verdict == UNDECIDED else verdict
         user = self._account(attempt, named)
-        if verdict == GOOD and (not user or self._is_strange(attempt, named)):
-            verdict = UNDECIDED
-        return Judged(verdict, user, held, jar, named)
+        return Judged(UNDECIDED if verdict == GOOD and not user else verdict, user, held, jar, named)
 
     def _account(self, attempt: Attempt, named: str) -> str:
         """Whose login it is. A name on the whoami page never spares somebody the factor of the name that he typed: the
@@ -145,12 +148,6 @@ class Attempts:
             return named
         spared = accounts.next_step(named) == PASS and accounts.next_step(attempt.name) == CHALLENGE
         return attempt.name if spared else named
-
-    def _is_strange(self, attempt: Attempt, named: str) -> bool:
-        """A good answer that whoami does not confirm, in a browser whose session went through a login of another name:
-        the session may be that one's, and the application may have ignored this password."""
-        tried = attempt.visitor.tried if attempt.visitor else ""
-        return not named and bool(tried) and tried not in attempt.realm.tags.all("tried", attempt.name)
 
     # -- what the browser gets
 
@@ -169,9 +166,10 @@ class Attempts:
 
     @staticmethod
     def _marked(attempt: Attempt, visitor: Session, judged: Judged) -> Session:
-        """The visitor under a new id, with a mark of the name whose login failed by a redirect: it may have been a
-        good one."""
-        mark = attempt.realm.tags.all("tried", attempt.name)[0] if judged.held.redirects else visitor.tried
+        """The visitor under a new id, with a mark of the name whose login failed, where it may have been a good one:
+        the answer redirects, or sets something like a session."""
+        doubtful = judged.held.redirects or sets_session(judged.held.headers)
+        mark = attempt.realm.tags.all("tried", attempt.name)[0] if doubtful else visitor.tried
         return replace(visitor, id=new_id(), tried=mark)
 
     def _release_good(self, attempt: Attempt, judged: Judged, start_response: StartResponse) -> Iterable[bytes]:

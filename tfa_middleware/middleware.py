@@ -162,6 +162,8 @@ class TwoFactorMiddleware:
         jar = self._outside.visitor_cookies(request, realm, standing.session)
         session = standing.session
         attempt = Attempt(request, realm, name, jar, session.wanted, session, session.id)
+        if self._attempts.mixes(attempt):
+            return answered(self._replies.to_entry(request, realm, session, afresh=True), request, start_response)
         return self._attempts.serve(attempt, start_response)
 
     def _form(self, turn: Turn, start_response: StartResponse) -> Iterable[bytes]:

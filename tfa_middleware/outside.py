@@ -9,10 +9,10 @@ from tfa_middleware import cookies, forms
 from tfa_middleware.errors import BadRequest, PassEnded
 from tfa_middleware.hold import App, HeaderList, StartResponse, edited
 from tfa_middleware.realm import Realm
-from tfa_middleware.request import SESSION_NAMES, Request
+from tfa_middleware.request import SESSION_NAMES, Request, sets_session
 from tfa_middleware.services import Services
 from tfa_middleware.sessions import Session, new_id
-from tfa_middleware.whoami import ask
+from tfa_middleware.whoami import ask, given_to_anybody
 
 #: As ``tried`` of a session: a login of nobody knows whom may have been made in it.
 ANY = "?"
@@ -88,7 +88,7 @@ class Outside:
                 raise PassEnded("a login was made with these cookies while the application worked on the request")
             headers = without_ours(self._services, headers)
             changed = self.after(realm, session, headers)
-            if not request.safe and realm.rule.leads_away(status, headers, request.url):
+            if not request.safe and (sets_session(headers) or realm.rule.leads_away(status, headers, request.url)):
                 # It may have been a login by fields that the realm does not name.
                 changed = replace(changed, id=new_id(), tried=ANY)
                 realm.quarantine.hand_over(session.id, jar, changed.id)
@@ -102,8 +102,15 @@ class Outside:
         return realm.quarantine.free(bound, session.id) | kept(realm, cookies.unambiguous(request.cookies))
 
     def logs_in(self, request: Request, realm: Realm, session: Session) -> bool:
-        """Whether another login with this visitor's cookies is under way or waits: a second click, or a thief."""
+        """Whether another login with this visitor's cookies is under way or waits: a second click, or a thief. A value
+        that the entry page gives to a browser without cookies is a constant, and no login's."""
         bound = self._bound_cookies(request, realm, session)
+        if realm.quarantine.free(bound, session.id) == bound:
+            return False
+        given = cookies.all_set(given_to_anybody(self._app, request, realm), self._services.clock())
+        for name, one in given.items():
+            if bound.get(name) == one.value:
+                realm.quarantine.share(name, one.value)
         return realm.quarantine.free(bound, session.id) != bound
 
     @staticmethod

@@ -67,7 +67,8 @@ class Quarantine:
 
     def seized(self, cookies: Mapping[str, str]) -> bool:
         """Whether a login went past the gate with any of these cookies."""
-        found = (self._store.get(key) for name, value in cookies.items() for key in self._keys(name, value))
+        own = [(name, value) for name, value in cookies.items() if not self._shared(name, value)]
+        found = (self._store.get(key) for name, value in own for key in self._keys(name, value))
         return any(entry is not None and entry.value == _SEIZED for entry in found)
 
     def _held(self, name: str, value: str, browser: str) -> bool:
@@ -83,12 +84,16 @@ class Quarantine:
                 self._store.put(key, browser.encode(), ttl=VISITOR_LIFETIME, version=ABSENT)
                 first = self._store.get(key)
                 if first and first.value != browser.encode():
-                    self._store.put(self._keys(name, value, "shared")[0], b"1", ttl=_SHARED_FOR)
+                    self.share(name, value)
+
+    def share(self, name: str, value: str) -> None:
+        """Remember that everybody gets this value: it is nobody's session."""
+        self._store.put(self._keys(name, value, "shared")[0], b"1", ttl=_SHARED_FOR)
 
     def _shared(self, name: str, value: str) -> bool:
         if name in self._keep:
             return True
-        return len(value) <= SHORT and any(self._store.get(key) for key in self._keys(name, value, "shared"))
+        return any(self._store.get(key) for key in self._keys(name, value, "shared"))
 
     def _keys(self, name: str, value: str, purpose: str = "quarantine") -> list[str]:
         return [f"{purpose}:{tag}" for tag in self._tags.all(name, value)]

@@ -89,11 +89,12 @@ class Replies:
             return self._services.pages.see_other(location, headers)
         return self._services.pages.refusal(403, "second_factor_required", location, headers)
 
-    def to_entry(self, request: Request, realm: Realm, session: Session) -> webob.Response:
-        """To the application's login; the address that was wanted is kept in the session."""
+    def to_entry(self, request: Request, realm: Realm, session: Session, *, afresh: bool = False) -> webob.Response:
+        """To the application's login; the address that was wanted is kept in the session, which may begin afresh."""
         if not request.navigation:
             return self._services.pages.refusal(403, "login_required", realm.entry)
         kept = session if session.state == VISITOR else visitor(self._services.clock())
+        kept = visitor(self._services.clock(), session.wanted) if afresh else kept
         wanted = ("" if realm.logout.match(request.address.path) else request.wanted()) or kept.wanted
         changed = session is not kept or wanted != kept.wanted
         headers = [realm.cookie.header(replace(kept, wanted=wanted))] if changed else []

@@ -230,3 +230,9 @@ def _is_address(text: str) -> bool:
 
 def _quoted(path: str) -> str:
     return quote(path.encode("latin-1"), safe="/:@!$&'()*+,;=~-._")
+
+
+def sets_session(headers: Iterable[tuple[str, str]]) -> bool:
+    """Whether an answer sets a cookie that a session may live in."""
+    changes = cookies.all_set(headers, 0)
+    return any(SESSION_LIKE.match(name) and not one.deletes for name, one in changes.items())

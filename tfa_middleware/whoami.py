@@ -23,6 +23,13 @@ def ask(app: App, request: Request, realm: Realm, jar: Mapping[str, str], limit:
     return name, [(key, value) for key, value in answer.headers if key.lower() == "set-cookie"]
 
 
+def given_to_anybody(app: App, request: Request, realm: Realm) -> HeaderList:
+    """The Set-Cookie headers with which the entry page answers a browser without cookies."""
+    answer = Answer(app, _environ(request.environ, realm.entry, ""))
+    answer.close()
+    return [(key, value) for key, value in answer.headers if key.lower() == "set-cookie"]
+
+
 def _environ(environ: Environ, target: str, cookie: str) -> Environ:
     path, _, query = target.partition("?")
     mount = environ.get("SCRIPT_NAME", "")

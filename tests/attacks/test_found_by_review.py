@@ -7,6 +7,7 @@ import secrets
 import threading
 import time
 from collections.abc import Iterable
+from http.cookies import SimpleCookie
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -464,3 +465,111 @@ def test_no_header_says_who_somebody_is(way: str, tmp_path: Path) -> None:
     assert not seen & (NAMES | {"SSL_CLIENT_S_DN"})
     assert bool(seen & TOKENS) == (way == "exempt")
     assert seen > HARMLESS
+
+
+# -- a good login that looks failed without a redirect (reason [b] of the design)
+
+
+class Remembers(Console):
+    """Answers a login by script with 200, and gives a cookie that opens alone where "remember" is ticked."""
+
+    def __init__(self, **more: Any) -> None:
+        super().__init__(**more)
+        self.remembered: dict[str, str] = {}
+
+    def _session(self, environ: Environ) -> str:
+        session = super()._session(environ)
+        given = SimpleCookie(environ.get("HTTP_COOKIE", "")).get("remember")
+        if not self.sessions.get(session) and given and given.value in self.remembered:
+            return self._fresh(self.remembered[given.value])
+        return session
+
+    def _logged_in(self, environ: Environ, start: Any, session: str, user: str) -> Iterable[bytes]:
+        headers = [HTML, ("Set-Cookie", f"sid={self._fresh(user)}; Path=/"), ("Location", "/private")]
+        if "json" not in environ["HTTP_ACCEPT"]:
+            return self._answer(start, "302 Found", headers)
+        token = secrets.token_hex(16)
+        self.remembered[token] = user
+        return self._answer(start, "200 OK", [*headers, ("Set-Cookie", f"remember={token}; Path=/")])
+
+
+@pytest.mark.parametrize("name", ["mallory", "carol"])
+@pytest.mark.parametrize("greets", [False, True])
+@pytest.mark.parametrize("realm", [{}, WHOAMI], ids=["no whoami", "whoami"])
+def test_what_a_hidden_login_left_is_not_bound_into_the_pass_of_another(
+    realm: dict[str, str], greets: bool, name: str, tmp_path: Path
+) -> None:
+    stage = Stage(tmp_path, Remembers(greets=greets), **realm)
+    client = stage.client()
+    client.get("/login")
+    client.post("/login", {"username": "alice", "password": "right"}, HTTP_ACCEPT="application/json")
+    client.post("/login", {"username": name, "password": "right"})
+    if b'value="verify"' in client.get("/_tfa/user/challenge").body:
+        client.press("verify", code=stage.code("mallory"))
+    for left in ("sid", "remember", "none"):
+        thief = client.copy()
+        thief.jar.pop(left, None)
+        thief.get("/private")
+    assert stage.console.served["alice"] == 0
+
+
+def test_a_mistyped_name_begins_afresh_and_then_gets_in(tmp_path: Path) -> None:
+    class Renewing(Console):
+        def _door(self, environ: Environ, start: Any, session: str, who: str) -> Iterable[bytes]:
+            self.sessions.pop(session, None)  # a new session id with every answer, as rdiffweb gives
+            return super()._door(environ, start, "", who)
+
+    stage = Stage(tmp_path, Renewing())
+    client = stage.client()
+    client.login("alise", "wrong")
+    assert client.post("/login", {"username": "alice", "password": "right"}).location == "/login"
+    assert client.login("alice").location == "/_tfa/user/challenge"
+
+
+# -- to lock others out without their password (D6)
+
+
+class Constant(Console):
+    """Gives everybody the same long cookie with the login form."""
+
+    def _door(self, environ: Environ, start: Any, session: str, who: str) -> Iterable[bytes]:
+        def with_prefs(status: str, headers: list[tuple[str, str]]) -> Any:
+            return start(status, [*headers, ("Set-Cookie", "prefs=theme-dark_language-en_width-1200; Path=/")])
+
+        return super()._door(environ, with_prefs, session, who)
+
+
+def test_a_constant_cookie_that_one_login_holds_stands_in_nobodys_way(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, Constant())
+    stage.client().login("nobody", "wrong")
+    stage.pending("mallory")
+    stage.safe()
+
+
+def test_a_constant_cookie_that_was_seized_stands_in_nobodys_way(tmp_path: Path) -> None:
+    console = Constant(doors={"/admin/login": by_form()}, home="/admin")
+    bench = Bench(console, tmp_path, {"realm:admin": {"paths": "/admin", "login": "/admin/login"}})
+    key = bench.enrol_totp("alice")
+    Client(bench.app, prefs="theme-dark_language-en_width-1200").post("/shop", {"username": "x", "password": "y"})
+    alice = Client(bench.app)
+    alice.login("alice", path="/admin/login")
+    alice.press("verify", "/_tfa/admin/challenge", code=bench.code(key))
+    assert b"SECRET of alice" in alice.get("/admin").body
+
+
+def test_no_pass_by_password_once_a_factor_is_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Between the decision that nothing is asked and the pass, Bob enrols.
+    stage = Stage(tmp_path)
+    accounts = stage.bench.services.map.realms["user"].accounts
+    decide = accounts.next_step
+
+    def slowly(user: str) -> str:
+        step = decide(user)
+        if user == "bob" and not accounts.get("bob").authenticators:
+            stage.bench.enrol_totp("bob")
+        return step
+
+    monkeypatch.setattr(accounts, "next_step", slowly)
+    client = stage.client()
+    client.login("bob")
+    assert b"SECRET" not in client.get("/private").body
