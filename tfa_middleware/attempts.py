@@ -75,7 +75,7 @@ class Attempts:
 
     def instead_of(self, record: Pass, attempt: Attempt, start_response: StartResponse) -> Iterable[bytes]:
         """A login in a browser that has a pass: the pass ends, for every worker, before the login is forwarded (A7)."""
-        self._services.passes.suspend(record)
+        self._services.passes.revoke(record)
         if attempt.realm.settings.identity == "posted" or self._would_be_believed(record, attempt):
             # Nobody could tell a login from a greeting of whom the application knows already.
             attempt = replace(attempt, jar={})

@@ -10,13 +10,12 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
-from urllib.parse import quote
 
 from tfa_middleware.errors import Locked, RecordError, StoreError
 from tfa_middleware.held import Held
 from tfa_middleware.keys import Keys, Sealer
 from tfa_middleware.model import Message
-from tfa_middleware.stores.base import ABSENT, Store
+from tfa_middleware.stores.base import ABSENT, Store, key_part
 
 #: Held logins of one account within one challenge time; what is beyond waits.
 MAX_WAITING = 40
@@ -64,7 +63,7 @@ class Challenges:
     def open(self, challenge: Challenge) -> None:
         """Keep a new challenge. Raises `Locked` where too many of this account wait."""
         ttl = challenge.deadline - self._clock()
-        counter = f"waiting:{challenge.realm}:{quote(challenge.user, safe='')}"
+        counter = f"waiting:{challenge.realm}:{key_part(challenge.user)}"
         if self._store.incr(counter, ttl=ttl) > MAX_WAITING:
             raise Locked("too many logins wait for a second factor", int(ttl))
         if not self._store.put(_key(challenge), self._sealed(challenge), ttl=ttl, version=ABSENT):
@@ -141,11 +140,11 @@ class Consumption:
 
     def once(self, owner: str, name: str) -> bool:
         """True for the first who uses ``name`` of this authenticator."""
-        return self._store.put(f"used:{owner}:{quote(name, safe='')}", b"1", ttl=self.KEEP, version=ABSENT)
+        return self._store.put(f"used:{owner}:{key_part(name)}", b"1", ttl=self.KEEP, version=ABSENT)
 
     def rising(self, owner: str, name: str, value: int) -> bool:
         """True where ``value`` is greater than every value used before; it and all below are used from now on."""
-        key = f"used:{owner}:{quote(name, safe='')}"
+        key = f"used:{owner}:{key_part(name)}"
         for _ in range(100):
             entry = self._store.get(key)
             if entry and int(entry.value) >= value:

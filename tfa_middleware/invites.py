@@ -7,10 +7,9 @@ import hashlib
 import hmac
 import re
 import secrets
-from urllib.parse import quote
 
 from tfa_middleware.keys import Keys
-from tfa_middleware.stores.base import Store
+from tfa_middleware.stores.base import Store, key_part
 
 #: 80 bits; NIST asks 40 beside a user name. A code lives a week, longer than NIST's ten minutes: a stated deviation.
 BYTES = 10
@@ -46,4 +45,4 @@ def _hash(key: bytes, realm: str, user: str, code: str) -> bytes:
 
 
 def _key(realm: str, user: str) -> str:
-    return f"invite:{realm}:{quote(user, safe='')}"
+    return f"invite:{realm}:{key_part(user)}"

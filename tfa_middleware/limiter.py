@@ -11,11 +11,10 @@ import random
 import time
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
 
 from tfa_middleware.errors import Locked, StoreError
 from tfa_middleware.settings import LimitSettings
-from tfa_middleware.stores.base import ABSENT, Store
+from tfa_middleware.stores.base import ABSENT, Store, key_part
 
 DAY = 86400
 WINDOW_DAYS = 30
@@ -101,7 +100,7 @@ def _recent(record: Record, now: float) -> dict[str, int]:
 
 
 def _key(realm: str, user: str) -> str:
-    return f"tries:{realm}:{quote(user, safe='')}"
+    return f"tries:{realm}:{key_part(user)}"
 
 
 def _loaded(value: bytes | None) -> Record:
@@ -125,11 +124,11 @@ class MailLimiter:
 
     def reserve(self, realm: str, user: str, origin: str) -> None:
         """Count one message before it is sent. Raises `Locked` where no further one may go."""
-        account = f"{realm}:{quote(user, safe='')}"
+        account = f"{realm}:{key_part(user)}"
         for key, ttl, limit in (
             (f"mails:hour:{account}", 3600, self._limits.mails_hour),
             (f"mails:day:{account}", DAY, self._limits.mails_day),
-            (f"mails:source:{quote(origin, safe='')}", 3600, self._limits.mails_source_hour),
+            (f"mails:source:{key_part(origin)}", 3600, self._limits.mails_source_hour),
             ("mails:total", 3600, self._limits.mails_total_hour),
         ):
             if self._store.incr(key, ttl=ttl) > limit:
@@ -137,4 +136,4 @@ class MailLimiter:
 
     def notice(self, key: str) -> bool:
         """Whether a notice of this name may still go: one in an hour."""
-        return self._store.incr(f"mails:notice:{quote(key, safe='')}", ttl=3600) <= 1
+        return self._store.incr(f"mails:notice:{key_part(key)}", ttl=3600) <= 1

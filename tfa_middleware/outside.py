@@ -57,7 +57,7 @@ class Outside:
             for owner in realm.quarantine.seize(self._theirs(request)):
                 record = self._services.passes.of_owner(owner)
                 if record is not None:
-                    self._services.passes.suspend(record)
+                    self._services.passes.revoke(record)
                     facts = {"realm": record.realm, "user": record.user, "origin": request.origin}
                     self._services.audit.emit("pass_revoked", **facts, warning=True, reason="a login past the gate")
 

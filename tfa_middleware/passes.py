@@ -12,11 +12,10 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
-from urllib.parse import quote, unquote
 
 from tfa_middleware.errors import PassEnded, StoreError
 from tfa_middleware.sessions import Bindings
-from tfa_middleware.stores.base import ABSENT, Store
+from tfa_middleware.stores.base import ABSENT, Store, key_part
 
 #: Seconds within which every worker has seen that a pass ended.
 POLL = 1.0
@@ -166,7 +165,7 @@ class Passes:
 
     def end(self, realm: str, session_id: str) -> bool:
         """End a pass for all workers; whether there was one. Verdicts of this worker are forgotten at once."""
-        record = self.get(realm, session_id)
+        record = self.get(realm, session_id) or self._put_aside(realm, session_id)
         ended = record is not None and self._store.delete(_key(realm, session_id))
         self._store.delete(_aside(realm, session_id))  # after the pass: so none that is being suspended slips by
         if record is not None:
@@ -182,13 +181,18 @@ class Passes:
         """Put a live pass aside, and wait until no worker can still serve a verdict of it. Raises `PassEnded` where it
         is not live any more: then another pass may have taken its place, with the same cookies."""
         aside, ttl = _aside(record.realm, record.id), record.until - self._clock() + RENEWABLE
-        alone = self._store.put(aside, b"1", ttl=ttl, version=ABSENT)
+        alone = self._store.put(aside, _dumped(record), ttl=ttl, version=ABSENT)
         if not alone or not self._store.delete(_key(record.realm, record.id)):
             if alone:
                 self._store.delete(aside)
             raise PassEnded("the pass ended while the request was on its way")
         self._told()
         time.sleep(1.1 * POLL)
+
+    def revoke(self, record: Pass) -> None:
+        """`suspend` a pass for good."""
+        self.suspend(record)
+        self.end(record.realm, record.id)
 
     def resume(self, record: Pass) -> None:
         """Bring back what `suspend` put aside, unless it was ended meanwhile. Only for who suspended it."""
@@ -197,21 +201,25 @@ class Passes:
         if not self._store.delete(_aside(record.realm, record.id)) and back:
             self.end(record.realm, record.id)
 
+    def _put_aside(self, realm: str, session_id: str) -> Pass | None:
+        entry = self._store.get(_aside(realm, session_id))
+        return _loaded(entry.value) if entry else None
+
     # -- many
 
     def list(self, realm: str | None = None, user: str | None = None) -> Iterator[Pass]:
-        """The live passes, of one realm and one user where given."""
+        """The live passes, suspended ones too, of one realm and one user where given."""
         prefix = "user:" + (f"{realm}:" if realm is not None else "")
-        prefix += f"{quote(user, safe='')}:" if realm is not None and user is not None else ""
+        prefix += f"{key_part(user)}:" if realm is not None and user is not None else ""
         for key in list(self._store.keys(prefix)):
-            _, of_realm, of_user, session_id = key.split(":")
-            record = self.get(of_realm, session_id)
-            if record and (user is None or unquote(of_user) == user) and record.expires() > self._clock():
+            _, of_realm, _, session_id = key.split(":")
+            record = self.get(of_realm, session_id) or self._put_aside(of_realm, session_id)
+            if record and (user is None or record.user == user) and record.expires() > self._clock():
                 yield record
 
     def end_all(self, realm: str, user: str, *, but: str = "") -> int:
         """End every pass of an account, except the session id ``but``; how many there were."""
-        prefix = f"user:{realm}:{quote(user, safe='')}:"
+        prefix = f"user:{realm}:{key_part(user)}:"
         ids = [key.rsplit(":", 1)[1] for key in list(self._store.keys(prefix))]
         return sum(self.end(realm, one) for one in ids if one != but)
 
@@ -225,7 +233,7 @@ def _aside(realm: str, session_id: str) -> str:
 
 
 def _index(record: Pass) -> str:
-    return f"user:{record.realm}:{quote(record.user, safe='')}:{record.id}"
+    return f"user:{record.realm}:{key_part(record.user)}:{record.id}"
 
 
 def _dumped(record: Pass) -> bytes:

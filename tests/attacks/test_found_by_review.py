@@ -184,7 +184,7 @@ def test_an_answer_that_changes_a_cookie_brings_no_suspended_pass_back(
     passes.suspend(record)  # as the login of Alice does, before it is forwarded
     go_on.set()
     slow.join(10)
-    assert not list(passes.list("user", "mallory"))
+    assert passes.get("user", record.id) is None
 
 
 def test_an_operator_ends_a_pass_also_while_a_form_has_suspended_it(tmp_path: Path) -> None:  # A14, A15
@@ -200,6 +200,34 @@ def test_an_operator_ends_a_pass_also_while_a_form_has_suspended_it(tmp_path: Pa
     mallory.post("/adduser", {"username": "bob", "password": "x"})
     assert not list(stage.bench.services.passes.list("user", "mallory"))
     assert b"SECRET" not in mallory.get("/private").body
+
+
+def test_a_suspended_pass_is_listed_and_ends_by_that(tmp_path: Path) -> None:  # A15
+    stage = Stage(tmp_path)
+    stage.passed()
+    passes = stage.bench.services.passes
+    (record,) = passes.list("user", "mallory")
+    passes.suspend(record)
+    for found in passes.list():
+        passes.end(found.realm, found.id)
+    passes.resume(record)
+    assert passes.get("user", record.id) is None
+    assert not list(passes.list())
+
+
+@pytest.mark.parametrize("user", ["\u7528\u6237" * 60, "\u00e9" * 200, "a" * 256, "\U0001d4d0" * 64])
+def test_a_long_name_locks_nobody_out(user: str, tmp_path: Path) -> None:  # F3
+    stage = Stage(tmp_path)
+    name = stage.bench.services.map.realms["user"].rule.canonical(user)
+    key = stage.bench.enrol_totp(name)
+    client = stage.client()
+    client.login(user)
+    assert client.press("verify", code="000000").code == 403
+    assert client.press("verify", code=stage.bench.code(key)).code == 303
+    assert b"SECRET" in client.get("/private").body
+    assert [one.user for one in stage.bench.services.passes.list("user", name)] == [name]
+    assert client.press("sign_out_everywhere", "/_tfa/user/").code == 200
+    assert b"SECRET" not in client.get("/private").body
 
 
 def test_a_login_is_not_forwarded_with_a_pass_that_another_took_over(tmp_path: Path) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import secrets
 from collections.abc import Callable, Iterator
 from typing import NamedTuple, Protocol
+from urllib.parse import quote
 
 from tfa_middleware.errors import StoreError
 from tfa_middleware.model import Account
 
 _COUNTER = re.compile(rb"-?[0-9]{1,18}")
 
+_LONGEST_PART = 200
 #: As ``version`` of `Store.put`: write only where no live entry is.
 ABSENT = 0
 
@@ -80,6 +83,13 @@ def check_key(key: str) -> None:
     """Raise `StoreError` unless ``key`` is printable ASCII of 1 to 512 characters: a cut key would be another's key."""
     if not 1 <= len(key) <= 512 or not key.isascii() or not key.isprintable():
         raise StoreError("a store key must be printable ASCII of 1 to 512 characters")
+
+
+def key_part(text: str) -> str:
+    """Any text as a part of a key: percent-encoded, so without ``:``; a digest where that would be too long."""
+    quoted = quote(text, safe="", errors="surrogatepass")
+    # "!" is encoded in a text, so no short one meets a digest.
+    return quoted if len(quoted) <= _LONGEST_PART else "!" + hashlib.sha256(quoted.encode()).hexdigest()
 
 
 def new_version() -> int:
