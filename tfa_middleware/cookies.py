@@ -22,6 +22,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~:/@()?{}\-]{0,256}")
 #: Blanks of a header (RFC 9110 5.6.3); other "blanks" of Unicode are parts of letters here.
 _BLANK = " \t"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+#: A separator and a name, in a value that is not one quoted string.
+_SECOND = re.compile(r'^(?!"[^"\\]*"$).*?[\s,][^\s,"]*=')
 
 
 @dataclass(frozen=True)
@@ -56,11 +58,14 @@ def _pair(part: str) -> tuple[str, str]:
 
 
 def unambiguous(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
-    """The cookies whose name comes once, also after folding; nameless ones and control characters are out."""
+    """The cookies whose name comes once, also after folding; out are nameless ones, control characters, and values in
+    which some parsers see a second cookie (``1 sid=x``, ``1,sid=x``)."""
     listed = list(pairs)
     seen = Counter(fold(name) for name, _ in listed)
     return {
-        name: value for name, value in listed if name and seen[fold(name)] == 1 and not _CONTROL.search(name + value)
+        name: value
+        for name, value in listed
+        if name and seen[fold(name)] == 1 and not _CONTROL.search(name + value) and not _SECOND.search(value)
     }
 
 
