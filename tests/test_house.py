@@ -26,7 +26,7 @@ accounts challenges limiter link mail passes quarantine
 stores.opening realm
 gate services stepup whoami
 admission linking mailing outside replies routes
-proving standing
+proving rebinding standing
 attempts enrolling page
 challenge_view inside
 entitlement

@@ -247,3 +247,19 @@ def test_an_invitation_outlives_a_key_rotation(tmp_path: Path) -> None:  # F5
     again = Bench(Spy(), tmp_path, store=bench.services.store)
     assert again.services.invites.use("user", "alice", code)
     assert not again.services.invites.use("user", "alice", code)
+
+
+def test_one_s_own_password_is_changed_inside_without_whoami(bench: Bench) -> None:
+    secret = bench.enrol_totp("alice")
+    browser = passed(bench, secret=secret)
+    page = browser.post("/settings", {"username": "alice", "password": "new"})
+    assert "SECRET of" in page
+    assert browser.get("/private").status_int == 200
+
+
+def test_a_login_posted_from_another_site_changes_nothing_here(bench: Bench) -> None:  # G2
+    browser = bench.browser()
+    browser.get("/login")
+    before = browser.cookies
+    page = browser.post("/login", {"username": "mallory", "password": "right"}, {"Sec-Fetch-Site": "cross-site"})
+    assert (page.location, browser.cookies) == ("/login", before)

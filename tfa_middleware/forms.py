@@ -143,6 +143,12 @@ def read(environ: dict[str, Any], body: bytes | None) -> Fields:
         return Fields([], query, readable=False, empty=False)
 
 
+def is_form(environ: dict[str, Any]) -> bool:
+    """Whether the type says that the body is a form or JSON, however it is written."""
+    kind, _ = _content_type(environ.get("CONTENT_TYPE", ""))
+    return kind in _READERS or kind.endswith("+json")
+
+
 def _content_type(text: str) -> tuple[str, str]:
     kind, _, rest = text.partition(";")
     # RFC 2231's charset*= is a charset to Django.

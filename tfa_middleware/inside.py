@@ -7,7 +7,7 @@ gets the link or an answer that may be a login by a door nobody listed; and a fo
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 
 from tfa_middleware import cookies
@@ -21,8 +21,9 @@ from tfa_middleware.linking import Linking
 from tfa_middleware.outside import private, without_ours
 from tfa_middleware.passes import POLL, Pass
 from tfa_middleware.realm import Realm
+from tfa_middleware.rebinding import Rebinding
 from tfa_middleware.replies import Replies
-from tfa_middleware.request import SESSION_LIKE, Request
+from tfa_middleware.request import Request
 from tfa_middleware.services import Services
 from tfa_middleware.whoami import ask
 
@@ -36,6 +37,7 @@ class Inside:
         self._replies = replies
         self._attempts = attempts
         self._linking = Linking(services)
+        self._rebinding = Rebinding(services)
 
     def serve(
         self,
@@ -55,14 +57,14 @@ class Inside:
             return self._with_a_look(
                 request, realm, record, cookie, start_response, careful=careful, shown=shown, readable=readable
             )
-        return self._app(environ, edited(start_response, self._editor(realm, record)))
+        return self._app(environ, edited(start_response, self._editor(request, realm, record)))
 
-    def _editor(self, realm: Realm, record: Pass) -> Edit:
+    def _editor(self, request: Request, realm: Realm, record: Pass) -> Edit:
         began = time.monotonic()
 
         def edit(_: str, headers: HeaderList) -> HeaderList:
             self._check_alive(record, began)
-            return self.settled(realm, record, headers)
+            return self._rebinding.settled(request, realm, record, headers)
 
         return edit
 
@@ -72,47 +74,11 @@ class Inside:
         if time.monotonic() - began > 0.05 * POLL and self._services.passes.get(record.realm, record.id) is None:
             raise PassEnded("the pass ended while the application worked on the request")
 
-    def settled(self, realm: Realm, record: Pass, headers: HeaderList) -> HeaderList:
-        """An answer's headers for the browser; what it sets is bound, and the deletion of the session is a logout."""
-        headers = private(without_ours(self._services, headers))
-        changes = self._news(realm, record, headers)
-        if not changes:
-            return headers
-        if self._logs_out(realm, record, changes):
-            self.end(record, "the application logged out")
-            return [*headers, realm.cookie.removal()]
-        values = {name: one.value for name, one in changes.items() if not one.deletes}
-        realm.quarantine.acquire(record.owner, values, record.owner)
-        changed = self._services.passes.change(
-            record, lambda one: replace(one, bindings=realm.tags.bind(one.bindings, changes))
-        )
-        return headers if changed else cookies.without_set_cookie(headers)
-
-    def _news(self, realm: Realm, record: Pass, headers: HeaderList) -> dict[str, cookies.SetCookie]:
-        """What an answer sets anew or deletes; a cookie set to the value it has is no news."""
-        changes = cookies.all_set(headers, self._services.clock())
-        return {
-            name: one
-            for name, one in changes.items()
-            if one.deletes or not realm.tags.bound({name: record.bindings.get(name, ())[:1]}, name, one.value)
-        }
-
-    def _logs_out(self, realm: Realm, record: Pass, changes: Mapping[str, cookies.SetCookie]) -> bool:
-        # The deletion of what the session lives in is a logout (A14).
-        pattern = realm.settings.session_cookies or SESSION_LIKE
-        gone = (name for name, one in changes.items() if one.deletes and any(record.bindings.get(name, ())))
-        return any(pattern.match(name) for name in gone)
-
-    def end(self, record: Pass, reason: str) -> None:
-        """End a pass for all workers."""
-        if self._services.passes.end(record.realm, record.id):
-            self._services.audit.emit("session_ended", realm=record.realm, user=record.user, reason=reason)
-
     def logout(
         self, request: Request, realm: Realm, record: Pass, cookie: str, start_response: StartResponse
     ) -> Iterable[bytes]:
         """The application's own logout: it hears of it with the cookies of the pass, which ends whatever it answers."""
-        self.end(record, "the application's logout")
+        self._rebinding.end(record, "the application's logout")
 
         def edit(_: str, headers: HeaderList) -> HeaderList:
             return [*private(without_ours(self._services, headers)), realm.cookie.removal()]
@@ -140,21 +106,15 @@ class Inside:
             now = record.names
             if careful and not readable:
                 now, answer.headers, _ = self._says(request, realm, cookie, answer.headers)
-            if careful and (now != record.names or self._rebinds(realm, record, answer.headers)):
+            if careful and (now != record.names or self._rebinding.changes_a_bound_one(realm, record, answer.headers)):
                 return self._asked_again(request, realm, record, cookie, answer, start_response)
-            headers = self.settled(realm, record, answer.headers)
+            headers = self._rebinding.settled(request, realm, record, answer.headers)
             headers, body = self._linking.put(request, realm, answer, headers) if shown else (headers, answer)
             start_response(answer.status, headers)
         except BaseException:
             answer.close()
             raise
         return Streamed(answer, body)
-
-    def _rebinds(self, realm: Realm, record: Pass, headers: HeaderList) -> bool:
-        """Whether an answer changes the value of a cookie that the pass is bound to (i: the second-account pivot)."""
-        return any(
-            not one.deletes and record.bindings.get(name) for name, one in self._news(realm, record, headers).items()
-        )
 
     def _says(
         self, request: Request, realm: Realm, cookie: str, headers: Iterable[tuple[str, str]]
@@ -185,9 +145,9 @@ class Inside:
         if now == record.names:
             if suspended:  # else it would bring back a pass that another request ended
                 self._services.passes.resume(record)
-            start_response(held.status, self.settled(realm, record, list(held.headers)))
+            start_response(held.status, self._rebinding.settled(request, realm, record, list(held.headers)))
             return [held.body]
-        self.end(record, "the application's session is not the account's any more")
+        self._rebinding.end(record, "the application's session is not the account's any more")
         if not now or realm.settings.identity == "posted":
             start_response(held.status, [*cookies.without_set_cookie(held.headers), realm.cookie.removal()])
             return [held.body]
@@ -238,10 +198,10 @@ class Inside:
         realm = attempt.realm
         answer = Answer(self._app, attempt.request.forwarded(cookie, record.bindings))
         try:
-            if not self._rebinds(realm, record, answer.headers):
-                start_response(answer.status, self.settled(realm, record, answer.headers))
+            if not self._rebinding.changes_a_bound_one(realm, record, answer.headers):
+                start_response(answer.status, self._rebinding.settled(attempt.request, realm, record, answer.headers))
                 return Streamed(answer)
-            self.end(record, "a form with a password changed the session")
+            self._rebinding.end(record, "a form with a password changed the session")
         except BaseException:
             answer.close()
             raise

@@ -152,6 +152,8 @@ class TwoFactorMiddleware:
 
     def _attempt(self, turn: Turn, start_response: StartResponse) -> Iterable[bytes]:
         request, realm, standing = turn.request, turn.realm, turn.standing
+        if request.cross_site:  # whoever posts a login here from elsewhere would choose who this browser is
+            return answered(self._replies.from_elsewhere(request, realm), request, start_response)
         name = realm.rule.posted_name(turn.fields)
         if standing.record is not None:
             attempt = Attempt(request, realm, name, standing.jar, owner=standing.record.owner)

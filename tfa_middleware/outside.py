@@ -68,7 +68,8 @@ class Outside:
         rules = [realm.rule for realm in self._services.map.realms.values()]
         try:
             fields = forms.read(request.environ, body)
-            return not fields.readable or any(rule.is_attempt(fields) for rule in rules)
+            broken = body is not None and not fields.readable and forms.is_form(request.environ)
+            return broken or any(rule.is_attempt(fields) for rule in rules)
         except BadRequest:
             return True  # two readings, one of which may be a login
 

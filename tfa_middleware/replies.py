@@ -100,6 +100,12 @@ class Replies:
         headers = [realm.cookie.header(replace(kept, wanted=wanted))] if changed else []
         return self._services.pages.see_other(realm.entry, headers)
 
+    def from_elsewhere(self, request: Request, realm: Realm) -> webob.Response:
+        """A login that another site's page posted: to the login page, and nothing of this browser's changes."""
+        if not request.navigation:
+            return self._services.pages.refusal(403, "cross_site", realm.entry)
+        return self._services.pages.see_other(realm.entry)
+
     def start_again(self, request: Request, realm: Realm, *, void: bool = False) -> webob.Response:
         """The login that waited is over: the password is asked again."""
         text = (

@@ -114,6 +114,11 @@ class Request:
         scripted = "HTTP_X_REQUESTED_WITH" in self.environ or ("json" in accept and "text/html" not in accept)
         return not scripted and "json" not in self.environ.get("CONTENT_TYPE", "")
 
+    @property
+    def cross_site(self) -> bool:
+        """Whether the browser says that a page of another site made the request."""
+        return bool(self.environ.get("HTTP_SEC_FETCH_SITE") == "cross-site")
+
     @cached_property
     def origin(self) -> str:
         """The client's address: the peer's, or behind trusted proxies the last hop that is not one (case 61)."""
