@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,9 @@ from support.browser import Browser
 from support.spy import Spy
 
 from tfa_middleware.errors import MailError
+from tfa_middleware.mailing import Mailing
 from tfa_middleware.model import Message
+from tfa_middleware.request import Request
 
 
 @pytest.fixture
@@ -149,3 +152,21 @@ def test_a_strict_realm_offers_no_email(tmp_path: Path) -> None:  # C1
     browser.login("alice")
     browser.get("/_tfa/user/enrol")
     assert "Email" not in browser.page
+
+
+def test_two_clicks_at_once_send_one_mail(bench: Bench) -> None:  # C8
+    browser = waiting(bench)
+    found = bench.services.challenges.fetch(
+        "user",
+        bench.services.map.realms["user"]
+        .cookie.read([("tfa-user", browser.cookies["tfa-user"].strip('"'))], bench.clock())
+        .id,
+    )
+    assert found is not None
+    bench.clock.pass_by(61)
+    mailing, request = Mailing(bench.services), Request.of({"REQUEST_METHOD": "POST", "PATH_INFO": "/"})
+    with ThreadPoolExecutor(8) as pool:
+        send = lambda _: mailing.send(bench.services.map.realms["user"], found[0], request)  # noqa: E731
+        fates = list(pool.map(send, range(8)))
+    assert sorted(fates) == ["sent"] + ["wait"] * 7
+    assert len(bench.outbox.messages) == 2

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
-import os
-import shutil
 import subprocess
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pyotp
 import pytest
+from support.programs import need, read_qr
 
 from tfa_middleware.errors import RecordError, Rejected
 from tfa_middleware.model import Account, Authenticator, Visit
@@ -369,37 +368,11 @@ class TestPicture:
         assert read_qr(str(facts["qr"]), tmp_path) == facts["uri"]
 
 
-def need(program: str) -> str:
-    """The program's path; without it the test is skipped, save where everything must run."""
-    found = shutil.which(program)
-    if not found and os.environ.get("CI") == "true":
-        pytest.fail(f"{program} is not installed")
-    return found or pytest.skip(f"{program} is not installed")
-
-
 def oathtool(token: Authenticator) -> str:
     data = token.data
     mode = f"--totp={data['algorithm'].lower()}"
     options = ["-b", "-d", str(data["digits"]), "-s", str(data["period"]), "-N", f"@{int(NOW)}", data["secret"]]
     return subprocess.run([need("oathtool"), mode, *options], check=True, capture_output=True, text=True).stdout.strip()
-
-
-def read_qr(picture: str, folder: Path) -> str:
-    """What a reader sees on the screen of a browser that shows the data URI."""
-    browser, reader = need("chromium"), need("zbarimg")
-    page, shot = folder / "page.html", folder / "shot.png"
-    page.write_text(f'<!doctype html><body style="background:#333"><img src="{picture}">')
-    options = [
-        "--headless",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-background-networking",
-        "--window-size=800,800",
-    ]
-    where = [f"--user-data-dir={folder / 'profile'}", f"--screenshot={shot}", page.as_uri()]
-    subprocess.run([browser, *options, *where], check=True, capture_output=True, timeout=120)
-    read = subprocess.run([reader, "--quiet", "--raw", str(shot)], check=True, capture_output=True, text=True)
-    return read.stdout.strip()
 
 
 def test_no_repr_shows_a_key() -> None:  # K1

@@ -739,7 +739,6 @@ def test_a_post_from_another_site_takes_nobodys_place(tmp_path: Path) -> None:
     assert not [line for line in reply.all("set-cookie") if line.startswith("tfa-user=")]
 
 
-@pytest.mark.xfail(strict=True, reason="no record can hold a name that begins with #, so it is not even looked up")
 def test_a_name_like_a_comment_may_sign_in(tmp_path: Path) -> None:
     client = Stage(tmp_path).client()
     assert client.login("#bob").code != 503
