@@ -53,7 +53,7 @@ def decode(line: str, seals: Seals) -> Account:
 
 def check_name(what: str, name: str) -> None:
     """Raise `RecordError` unless ``name`` can stand in a column: no control or invisible characters (an editor's byte
-    order mark would rename the first account), no blanks around it, and a realm, which begins the line, is no comment."""
+    order mark would rename the first account), no blanks around it; a realm, which begins the line, is no comment."""
     odd = any(unicodedata.category(character) in {"Cc", "Cf", "Cs", "Zl", "Zp"} for character in name)
     comment = what == "realm" and name.startswith("#")
     if odd or not name or comment or name != name.strip():
