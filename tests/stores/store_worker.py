@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 import traceback
+import warnings
 from pathlib import Path
 
 from account_samples import add_label, sealer
@@ -50,7 +51,9 @@ def fork(store: Store) -> None:
 
 def child(store: Store) -> int:
     """A forked worker that uses the store of its parent."""
-    pid = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of a fork beside a thread, which is the point here
+        pid = os.fork()
     if pid:
         return pid
     try:

@@ -41,6 +41,9 @@ _PURGE = "DELETE FROM entry WHERE rowid IN (SELECT rowid FROM entry WHERE expire
 class _Connection(sqlite3.Connection):
     inode = 0  # of the file that was opened
 
+    def __del__(self) -> None:
+        self.close()  # a store that nobody holds any more
+
 
 class SqliteStore(Store):
     """A `Store` in the SQLite file ``path``, made with mode 0600; ``clock`` gives seconds since the epoch.
