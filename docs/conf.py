@@ -13,7 +13,8 @@ author = "tfa_middleware contributors"
 version = release = installed("tfa_middleware")
 language = "en"
 
-extensions = ["declared"]
+extensions = ["declared", "myst_parser"]
+myst_enable_extensions = ["deflist"]
 exclude_patterns = ["_build", "adr", "ext"]
 nitpicky = True
 highlight_language = "none"

@@ -26,7 +26,7 @@ from tfa_middleware.settings import LimitSettings, MailSettings, RealmSettings, 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 DOCS = ROOT / "docs"
-PAGES = [*sorted(DOCS.glob("*.rst")), *sorted(DOCS.glob("verifiers/*.rst"))]
+PAGES = [*sorted(DOCS.glob("*.rst")), *sorted(DOCS.glob("verifiers/*.rst")), DOCS / "security.md"]
 ADRS = sorted((DOCS / "adr").glob("0*.md"))
 TEXTS = [README, ROOT / "CHANGELOG.md", ROOT / "examples" / "README.md", *PAGES, *ADRS, DOCS / "adr" / "README.md"]
 _FENCED = re.compile(r"^```(\w*)\n(.*?)^```", re.MULTILINE | re.DOTALL)
