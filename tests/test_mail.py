@@ -362,7 +362,7 @@ def test_a_dot_and_from_at_the_line_start_arrive(folder: Path) -> None:
     assert body(inbox.mails[0][1]) == ".\n..\nFrom x\n"
 
 
-# C15, ATTACKS 69
+# C15, case 69
 @pytest.mark.parametrize(
     "smuggled", ["\r\nBcc: eve@example.net", "\nX: y", "\rX", "\0", "\x0bX", "\x85X", "\u2028X", "\udc80"]
 )

@@ -58,7 +58,7 @@ class House:
         self.audit.emit(event, realm="admin", user="ann", origin="192.0.2.7", **facts)  # type: ignore[arg-type]
 
 
-# E3, E4, D8, ATTACKS 51, 110 and 115
+# E3, E4, D8, cases 51, 110 and 115
 @pytest.mark.parametrize(
     "event",
     ["enrolled", "removed", "recovery_used", "recovery_renewed", "disabled", "reset", "locked", "challenge_void"],
@@ -111,7 +111,7 @@ def test_without_an_address_nobody_is_told_and_no_limit_is_spent() -> None:
     assert (house.sent, house.asked) == ([], [])
 
 
-# C8, ATTACKS 115
+# C8, case 115
 def test_beyond_the_limit_nothing_is_sent() -> None:
     house = House(allow=False)
     house.happens("challenge_void")

@@ -35,7 +35,7 @@ SPELLINGS = [
 
 
 @pytest.mark.parametrize("paths", ["/", "/admin"])
-def test_no_spelling_reaches_what_is_protected(paths: str, tmp_path: Path) -> None:  # cases 88 to 90, A2
+def test_no_spelling_reaches_what_is_protected(paths: str, tmp_path: Path) -> None:  # cases 88, 89 and 90, A2
     console = Lax()
     login = "/login" if paths == "/" else "/admin/login"
     realm = {"paths": paths, "login": login, "public": "/static/", "exempt": "/api/"}
