@@ -35,7 +35,7 @@ def test_nothing_opens_before_the_code(console: Console, tmp_path: Path) -> None
 
 @everywhere
 def test_the_cookies_of_before_the_login_open_nothing_elsewhere(console: Console, tmp_path: Path) -> None:
-    # A1, cases 12 to 14: some of these applications log in the very session that the visitor has.
+    # A1, cases 12, 13 and 14: some of these applications log in the very session that the visitor has.
     desk = Desk(console, tmp_path)
     key = desk.enrol()
     person, thief, bare = desk.person(), desk.person(), desk.person()
