@@ -51,11 +51,12 @@ class Inside:
     ) -> Iterable[bytes]:
         """Forward with the cookies of the pass. What is not ``readable`` may have been a login: whoami tells."""
         environ = request.forwarded(cookie, record.bindings)
-        careful = realm.rule.asks and (not request.safe or not readable or bool(environ.get("QUERY_STRING")))
+        asking = realm.asks_again(request, readable=readable)
+        careful = asking or (realm.rule.asks and (not request.safe or bool(environ.get("QUERY_STRING"))))
         shown = self._linking.wanted(request, realm)
         if careful or shown:
             return self._with_a_look(
-                request, realm, record, cookie, start_response, careful=careful, shown=shown, readable=readable
+                request, realm, record, cookie, start_response, careful=careful, shown=shown, asking=asking
             )
         return self._app(environ, edited(start_response, self._editor(request, realm, record)))
 
@@ -97,14 +98,14 @@ class Inside:
         *,
         careful: bool,
         shown: bool,
-        readable: bool,
+        asking: bool,
     ) -> Iterable[bytes]:
         began = time.monotonic()
         answer = Answer(self._app, request.forwarded(cookie, record.bindings))
         try:
             self._check_alive(record, began)
             now = record.names
-            if careful and not readable:
+            if asking:
                 now, answer.headers, _ = self._says(request, realm, cookie, answer.headers)
             if careful and (now != record.names or self._rebinding.changes_a_bound_one(realm, record, answer.headers)):
                 return self._asked_again(request, realm, record, cookie, answer, start_response)

@@ -136,6 +136,11 @@ class RealmSettings:
         "whose name counts: the one on the whoami page, or the one typed, where whoami's may be shared or edited",
         "whoami",
     )
+    whoami_again: str = key(
+        one_of("change", "unsafe", "query"),
+        "when whoami is asked again behind the login: where a bound cookie changed, or after each POST, or query too",
+        "unsafe",
+    )
     whoami_first: bool = key(flag, "ask whoami before visitor cookies go to a login path", False)
     keep: tuple[str, ...] = key(words, "cookies made by the page's own scripts that are forwarded too", ())
     session_cookies: Any = key(pattern, "names of cookies whose deletion is a logout", None)
