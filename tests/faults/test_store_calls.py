@@ -1,0 +1,106 @@
+"""Every call of the store goes wrong once, in every way, on every journey (case 106, K3, K6)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from attacks.wire import Client
+from faults.broken import INSTEAD, JUNK, SECRET, UNANSWERED, BrokenAccounts, BrokenStore
+from faults.journeys import JOURNEYS, Journey, begun, copied, served
+from faults.world import LONG, Person, Stopped, World, lines
+
+WHOLE = ("app", "guess")
+RAISING = (*INSTEAD, UNANSWERED)
+Broken = BrokenStore | BrokenAccounts
+
+
+def runs(verbs: list[str], journey: Journey) -> Iterator[tuple[int, str]]:
+    """Which call fails, and how. The short form takes all calls of two journeys, and of the others a part: every call
+    is met by some kind."""
+    stride = 1 if LONG else 3 if journey.name in WHOLE else 11
+    number = 0
+    for at, verb in enumerate(verbs, 1):
+        for kind in (*RAISING, *JUNK.get(verb, ())):
+            number += 1
+            if number % stride == 0:
+                yield at, kind
+
+
+def walk(journey: Journey, world: World, person: Person) -> bool:
+    """Whether the journey came to its end."""
+    try:
+        journey.act(world, person)
+    except Stopped:
+        return False
+    return True
+
+
+def one_run(journey: Journey, world: World, begin: Person, broken: Broken, at: int, kind: str) -> None:
+    world.restore()
+    before, person = world.shape(journey.user), copied(begin)
+    had = world.console.served[journey.user]
+    broken.arm(at, kind)
+    with lines() as logged:
+        finished = walk(journey, world, person)
+    assert broken.fired
+    broken.arm(0, "")
+    if kind in RAISING or person.errors:
+        assert logged
+    assert SECRET not in " ".join(record.getMessage() for record in logged)
+    if journey.attack:
+        assert world.console.served[journey.user] == had
+    for jar in [*person.leaks, *([person.jar] if journey.attack else [])]:
+        assert not served(Client(world.app, **jar), journey.user)
+    assert world.shape(journey.user) in {before, *journey.becomes}
+    if journey.leaves:
+        assert_left(journey, world, begin, person, finished)
+    if journey.name == "guess":
+        world.bench.services.limiter.reset("user", "alice")
+    world.passed(journey.user)
+
+
+def assert_left(journey: Journey, world: World, begin: Person, person: Person, finished: bool) -> None:
+    """Who was told that he is signed out is; who met an error is when he tries again, or already was."""
+    if not finished:
+        walk(journey, world, copied(person))
+    assert not served(copied(begin), journey.user)
+
+
+def every_fault(journey: Journey, world: World, broken: Broken, kinds: tuple[str, ...] = ()) -> tuple[int, list[str]]:
+    begin = begun(journey, world)
+    broken.arm(0, "")
+    person = copied(begin)
+    journey.act(world, person)
+    assert not person.errors
+    verbs, found, count = list(broken.verbs), [], 0
+    for at, kind in runs(verbs, journey):
+        if kinds and kind not in kinds:
+            continue
+        count += 1
+        try:
+            one_run(journey, world, begin, broken, at, kind)
+        except (AssertionError, Stopped) as error:
+            found.append(f"{journey.name}: call {at} ({verbs[at - 1]}) {kind}: {str(error)[:200] or repr(error)}")
+    print(f"{journey.name}: {len(verbs)} calls, {count} runs, {len(found)} found")
+    return count, found
+
+
+@pytest.mark.parametrize("journey", JOURNEYS, ids=lambda journey: journey.name)
+def test_one_call_of_the_store_fails(journey: Journey, tmp_path: Path) -> None:  # case 106, K3, K6
+    world = World(tmp_path, **journey.realm)
+    count, found = every_fault(journey, world, world.store)
+    assert count > 5
+    assert found == []
+
+
+@pytest.mark.parametrize("records", ["store", "TFARecs.dat"])
+@pytest.mark.parametrize("journey", JOURNEYS, ids=lambda journey: journey.name)
+def test_one_call_of_the_account_store_fails(journey: Journey, records: str, tmp_path: Path) -> None:
+    # case 106, K3, K5
+    world = World(tmp_path, records, **journey.realm)
+    count, found = every_fault(journey, world, world.accounts, RAISING)
+    assert count > 0 or journey.name in ("cancel", "logout")
+    assert found == []
