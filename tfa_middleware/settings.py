@@ -139,7 +139,7 @@ class RealmSettings:
     whoami_again: str = key(
         one_of("change", "unsafe", "query"),
         "when whoami is asked again behind the login: where a bound cookie changed, or after each POST, or query too",
-        "unsafe",
+        "change",
     )
     whoami_first: bool = key(flag, "ask whoami before visitor cookies go to a login path", False)
     keep: tuple[str, ...] = key(words, "cookies made by the page's own scripts that are forwarded too", ())
