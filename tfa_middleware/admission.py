@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from tfa_middleware.accounts import PASS
 from tfa_middleware.challenges import LOGIN, Challenge
@@ -28,8 +28,8 @@ class Admitted:
 
     session: Session
     record: Pass
-    cookies: HeaderList
-    landing: str
+    cookies: HeaderList = field(repr=False)
+    landing: str = field(repr=False)
 
 
 class Admission:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from tfa_middleware import cookies
 from tfa_middleware.accounts import CHALLENGE, ENROL, PASS
@@ -32,7 +32,7 @@ class Attempt:
     request: Request
     realm: Realm
     name: str
-    jar: Mapping[str, str]
+    jar: Mapping[str, str] = field(repr=False)
     wanted: str = ""
     visitor: Session | None = None
     owner: str = ""
@@ -45,7 +45,7 @@ class Judged:
     verdict: str
     user: str
     held: Held
-    jar: Mapping[str, str]
+    jar: Mapping[str, str] = field(repr=False)
     named: str = ""
 
 

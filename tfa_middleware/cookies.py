@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 
 from tfa_middleware.errors import BadRequest
@@ -31,7 +31,7 @@ class SetCookie:
     """One Set-Cookie header: its name, its value, and whether it takes the cookie away."""
 
     name: str
-    value: str
+    value: str = field(repr=False)
     deletes: bool
     has_path: bool
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from dataclasses import dataclass, field
 
 import webob
 
@@ -31,11 +31,12 @@ NO_HINT = N_("Another second factor of this service.")
 RECOVERY = "recovery"
 
 
-class Shown(NamedTuple):
+@dataclass(frozen=True)
+class Shown:
     """Secrets that a kind shows once."""
 
     kind: str
-    codes: tuple[str, ...]
+    codes: tuple[str, ...] = field(repr=False)
 
 
 class EnrolView:

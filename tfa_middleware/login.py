@@ -7,7 +7,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -27,10 +27,10 @@ class Outcome:
     """An answer to an attempt, read to its end. ``location`` is resolved against the login's address."""
 
     status: int
-    headers: tuple[tuple[str, str], ...]
-    body: bytes
+    headers: tuple[tuple[str, str], ...] = field(repr=False)
+    body: bytes = field(repr=False)
     changes: Mapping[str, cookies.SetCookie]
-    location: str
+    location: str = field(repr=False)
 
 
 class LoginRule:

@@ -62,7 +62,7 @@ class Verdict:
     """What the hot path may do for one Cookie header until ``expires``: forward ``cookie``."""
 
     record: Pass
-    cookie: str
+    cookie: str = field(repr=False)
     expires: float
     seen: float
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from urllib.parse import quote, unquote_plus
 
@@ -61,7 +61,7 @@ _SYSTEMS = (("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Wi
 class Request:
     """One request's facts. Reading the cookies raises `BadRequest` where they are absurd."""
 
-    environ: Environ
+    environ: Environ = field(repr=False)
     address: Address
     trusted: tuple[Network, ...] = ()
 
