@@ -1,7 +1,8 @@
 """One console behind the gate on one of three servers, alone in its process: ``python -m attacks.served SERVER PORT``.
 
 The realm is /admin; all else is open. ``/mint`` gives a live session of Alice, which no attacker would get, and
-``/seen`` tells as JSON what the console noticed. gunicorn loads `application`; the folder is in TFA_ATTACKED.
+``/seen`` tells as JSON what the console noticed, among it the keys of the environ that came with the word "intruder".
+gunicorn loads `application`; the folder, and in it perhaps a tfa.ini, is in TFA_ATTACKED.
 """
 
 from __future__ import annotations
@@ -42,6 +43,7 @@ class Served(Lax):
         super().__init__()
         self.alice = self._fresh("alice")
         self.read: set[str] = set()
+        self.intruders: set[str] = set()
 
     def __call__(self, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
         path = environ["PATH_INFO"]
@@ -49,10 +51,12 @@ class Served(Lax):
             return self._answer(start, "200 OK", [("Content-Length", str(len(self.alice)))], self.alice)
         if path == "/seen":
             seen = {"admin": self.admin, "leaked": self.alice in self.read, "served": dict(self.served)}
+            seen["intruders"] = sorted(self.intruders)
             text = json.dumps(seen)
             return self._answer(start, "200 OK", [("Content-Length", str(len(text)))], text)
         if path.startswith("/admin"):
             self.read |= cookie_values(environ.get("HTTP_COOKIE", ""))
+            self.intruders |= {key for key, value in environ.items() if "intruder" in str(value)}
         if path == "/admin/login":
             environ = {**environ, "PATH_INFO": "/login"}
         return super().__call__(environ, start)
@@ -60,7 +64,8 @@ class Served(Lax):
 
 def made(folder: Path) -> tfa_middleware.TwoFactorMiddleware:
     """The gate, with Mallory's app enrolled."""
-    (folder / "tfa.ini").write_text(INI)
+    if not (folder / "tfa.ini").exists():
+        (folder / "tfa.ini").write_text(INI)
     (folder / "mail").mkdir(exist_ok=True)
     gate = tfa_middleware.load(Served(), folder / "tfa.ini")
     accounts = gate._services.map.realms["admin"].accounts
