@@ -1,0 +1,219 @@
+"""An animal behind the gate, with an honest victim, people of the attacker's own, and a witness of all that is sent."""
+
+from __future__ import annotations
+
+import re
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from attacks.wire import Client, Environ, Reply, request, send
+from support.bench import Bench
+from support.browser import Browser
+from zoo.animals import Animal
+from zoo.beast import HONEST
+from zoo.knocks import Door, Knock
+
+from tfa_middleware.stores.base import Store, key_part
+
+VICTIM, OWN, PLAIN = "alice", "mallory", "trent"
+SECRET = b"SECRET of " + VICTIM.encode()
+#: Blocks that anybody takes of one body.
+ENOUGH = 40
+_HIDDEN = re.compile(rb'type="hidden" name="(?!csrf_token)([^"]+)" value="([^"]*)"')
+
+
+class WayIn(AssertionError):
+    """An attacker was served as the victim."""
+
+
+class Witness:
+    """Between everybody and the gate: counts what attackers send, keeps every cookie that was ever set for anybody,
+    and notices the victim's secret in what attackers get."""
+
+    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
+        self.app = app
+        self.requests = 0
+        self.leaks: list[str] = []
+        self.cookies: dict[tuple[str, str], None] = {}
+
+    def __call__(self, environ: Environ, start: Callable[..., Any]) -> Iterator[bytes]:
+        honest = HONEST in environ
+        self.requests += not honest
+
+        def noting(status: str, headers: list[tuple[str, str]], *info: Any) -> Any:
+            for name, value in headers:
+                if name.lower() == "set-cookie":
+                    self.cookies[value.split(";")[0].partition("=")[::2]] = None  # type: ignore[index]
+                if not honest and SECRET.decode() in value:
+                    self._leaked(environ)
+            return start(status, headers, *info)
+
+        blocks = self.app(environ, noting)
+        try:
+            for block in islice(blocks, ENOUGH):
+                if not honest and SECRET in block:
+                    self._leaked(environ)
+                yield block
+        finally:
+            getattr(blocks, "close", lambda: None)()
+
+    def _leaked(self, environ: Environ) -> None:
+        self.leaks.append(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}?{environ.get('QUERY_STRING', '')}")
+
+
+class Prowler(Client):
+    """An attacker's browser in a lair."""
+
+    def __init__(self, lair: Lair, **jar: str) -> None:
+        super().__init__(lair.app, **jar)
+        self.lair = lair
+
+    def copy(self, **more: str) -> Prowler:
+        """Another browser with the same cookies, and ``more``."""
+        return Prowler(self.lair, **{**self.jar, **more})
+
+    def but(self, *names: str) -> Prowler:
+        """Another browser with the same cookies less these."""
+        return Prowler(self.lair, **{name: value for name, value in self.jar.items() if name not in names})
+
+    def knock(self, knock: Knock, *, look: bool = True, **more: Any) -> Reply:
+        """Log in by one door; ``look`` at its page first, as the page's hidden fields may be needed."""
+        self.lair.patience()
+        body = knock.body
+        if look and knock.method == "POST":
+            hidden = _HIDDEN.findall(self.get(knock.path.partition("?")[0]).body)
+            if hidden and knock.kind == "application/x-www-form-urlencoded":
+                body = b"&".join([body, *(name + b"=" + value for name, value in hidden)])
+        environ = request(knock.path, knock.method, body, self.cookie, **{**knock.more, **more})
+        return self._sent(environ)
+
+    def prowl(self, *more: str) -> None:
+        """Look around."""
+        for path in ("/private", "/admin?x=1", *self.lair.animal.pages, *more):
+            self.get(path)
+
+    def answer(self) -> None:
+        """Prove the attacker's own factor, where one is asked."""
+        if b'value="verify"' in self.get("/_tfa/user/challenge").body:
+            self.press("verify", code=self.lair.code(OWN))
+            self.lair.tick()
+
+
+class Honest:
+    """An honest person with a browser that keeps cookies as browsers do."""
+
+    def __init__(self, lair: Lair, user: str = VICTIM) -> None:
+        self.lair, self.user = lair, user
+        self.browser = Browser(lair.app, {HONEST: "yes", "REMOTE_ADDR": "198.51.100.7"})
+
+    def enter(self) -> None:
+        """Type the password."""
+        self.lair.animal.enter(self.browser, self.user)
+
+    def sign_in(self) -> Honest:
+        """Type password and code, and go on."""
+        self.enter()
+        self.browser.get("/_tfa/user/challenge")
+        self.browser.press("verify", code=self.lair.code(self.user))
+        self.lair.tick()
+        self.browser.follow()
+        return self
+
+    def opens(self) -> bool:
+        """Whether a page behind the login is served."""
+        before = self.lair.console.honest[self.user]
+        self.lair.animal.opens(self.browser)
+        return self.lair.console.honest[self.user] > before
+
+    @property
+    def jar(self) -> dict[str, str]:
+        """All cookies of the browser."""
+        return self.browser.cookies
+
+
+class Lair:
+    """One animal behind the gate. Alice and Mallory have enrolled, Trent has not; all know Alice's password."""
+
+    def __init__(self, animal: Animal, folder: Path, store: Store | None = None, *, long: bool = False) -> None:
+        self.animal, self.folder, self.long = animal, folder, long
+        self.console = animal.make()
+        self.bench = Bench(self.console, folder, store=store, **animal.realm)
+        self.benches = [self.bench]
+        self.keys = {user: self.bench.enrol_totp(user) for user in (VICTIM, OWN)}
+        self.app = Witness(self.bench.app)
+
+    def code(self, user: str) -> str:
+        """The present code of somebody's app."""
+        return self.bench.code(self.keys[user])
+
+    def tick(self, seconds: float = 30) -> None:
+        """Let time pass, for every worker."""
+        for bench in self.benches:
+            bench.clock.pass_by(seconds)
+
+    def patience(self) -> None:
+        """The attacker waits until the account takes logins again: here, no time passes for that."""
+        store, realm = self.bench.services.store, self.bench.realm
+        for user in (VICTIM, OWN, PLAIN):
+            store.delete(f"waiting:{realm}:{key_part(user)}")
+        self.bench.services.limiter.reset(realm, VICTIM)
+
+    def prowler(self, **jar: str) -> Prowler:
+        """A new browser of the attacker's."""
+        return Prowler(self, **jar)
+
+    def visitor(self) -> Prowler:
+        """A browser of the attacker's that looked at the login page."""
+        client = self.prowler()
+        client.get("/login")
+        return client
+
+    def knocks(self, user: str = VICTIM, password: str = "right") -> list[Knock]:
+        """A login by each door that is known."""
+        return [door(user, password) for door in self.animal.doors]
+
+    @property
+    def door(self) -> Door:
+        """The listed door."""
+        return self.animal.doors[0]
+
+    def passed(self, user: str = OWN, client: Prowler | None = None) -> Prowler:
+        """A browser of the attacker's with a pass of his own."""
+        client = client or self.prowler()
+        client.knock(self.door(user, "right"))
+        client.answer()
+        client.get("/private")
+        return client
+
+    def check(self) -> None:
+        """Nobody but the victim was served as the victim. Raises `WayIn`."""
+        if self.app.leaks:
+            raise WayIn(f"the victim's page went to the attacker: {self.app.leaks[:3]}")
+        if self.console.served[VICTIM]:
+            raise WayIn(f"the application served {self.console.served[VICTIM]} calls as the victim")
+
+    def afterwards(self) -> None:
+        """The victim, who waited until locks and waiting logins are over, still gets in."""
+        self.tick(3600)
+        assert Honest(self).sign_in().opens(), "the victim does not get in any more"
+
+
+def at_once(jobs: list[Callable[[], object]]) -> None:
+    """Run jobs in threads that start together."""
+    barrier = threading.Barrier(len(jobs))
+
+    def run(job: Callable[[], object]) -> None:
+        barrier.wait()
+        job()
+
+    threads = [threading.Thread(target=run, args=(job,)) for job in jobs]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+
+__all__ = ["OWN", "PLAIN", "VICTIM", "Honest", "Lair", "Prowler", "WayIn", "at_once", "send"]
