@@ -150,8 +150,8 @@ def private(headers: HeaderList) -> HeaderList:
     if any("public" in value.lower() or "s-maxage" in value.lower() for value in shared):
         headers = [(name, value) for name, value in headers if name.lower() != "cache-control"]
         headers.append(("Cache-Control", _as_private(", ".join(shared))))
-    varies = [value.lower() for name, value in headers if name.lower() == "vary"]
-    if any("cookie" in value or "*" in value for value in varies):
+    varies = ",".join(value for name, value in headers if name.lower() == "vary").lower().split(",")
+    if {"cookie", "*"} & {name.strip() for name in varies}:
         return headers
     return [*headers, ("Vary", "Cookie")]
 
