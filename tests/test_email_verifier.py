@@ -19,6 +19,22 @@ WORK = Authenticator("e2", "email", "a•••@example.org", 0, data={"address"
 ANNA = Account("user", "anna", True, (HOME, WORK))
 
 
+MAIL = """\
+{lead}
+
+    {code}
+
+It is good once, until 2023-11-14 22:23 UTC. Type it only into the page that
+asked for it; tell it to nobody.
+
+Asked for on 2023-11-14 22:13 UTC at backup.example.com by Firefox on Linux,
+192.0.2.7.
+
+{advice}
+
+@backup.example.com #{code}"""
+
+
 def visit(now: float = NOW, **changes: str) -> Visit:
     facts = {
         "issuer": "Backup Console",
@@ -59,6 +75,7 @@ class TestChallenge:
         assert done.consumes == (Once(state["nonce"]),)
 
     def test_two_challenges_consume_different_names(self) -> None:  # C5, C6
+        assert re.fullmatch(r"[0-9a-f]{32}", str(begun()[0]["nonce"]))  # 128 bits: none comes twice
         assert begun()[0]["nonce"] != begun()[0]["nonce"]
 
     def test_a_code_is_useless_in_another_challenge(self) -> None:  # C6
@@ -77,6 +94,34 @@ class TestChallenge:
         state, _ = begun()
         with pytest.raises(Rejected, match="wrong"):
             answer(state, shape.format(state["code"]))
+
+    @pytest.mark.parametrize("form", [{}, {"code": ""}, {"Code": "123456"}])
+    def test_a_missing_code_is_wrong(self, form: dict[str, str]) -> None:
+        with pytest.raises(Rejected) as caught:
+            email().verify(ANNA, (HOME, WORK), begun()[0], form, visit())
+        assert caught.value.reason == "wrong"
+
+    @pytest.mark.parametrize(
+        ("age", "reason"), [(-60.001, "expired"), (-60, ""), (599.999, ""), (600, "expired"), (600.001, "expired")]
+    )
+    def test_the_edges_of_its_time(self, age: float, reason: str) -> None:  # C4, and 60 s between two machines' clocks
+        state = {**begun()[0], "sent": int(NOW)}
+        try:
+            found = answer(state, state["code"], int(NOW) + age).authenticator.id
+        except Rejected as error:
+            found = error.reason
+        assert found == (reason or "e1")
+
+    def test_the_reasons_tell_wrong_and_late_apart(self) -> None:
+        state, _ = begun()
+        for code, now, reason in (
+            ("x", NOW, "wrong"),
+            ("000000x", NOW, "wrong"),
+            (state["code"], NOW + 600, "expired"),
+        ):
+            with pytest.raises(Rejected) as caught:
+                answer(state, code, now)
+            assert caught.value.reason == reason
 
     def test_digits_of_other_scripts_are_wrong(self) -> None:
         state, _ = begun()
@@ -129,17 +174,20 @@ class TestChallenge:
         state, _ = begun()
         moved = Authenticator("e1", "email", "", 0, data={"address": "eve@example.net"})
         for left in ((), (WORK,), (moved, WORK)):
-            with pytest.raises(Rejected):
+            with pytest.raises(Rejected) as caught:
                 answer(state, state["code"], authenticators=left)
+            assert caught.value.reason == "the address was taken out meanwhile"
 
     @pytest.mark.parametrize("data", [{}, {"address": ""}, {"address": None}, {"address": "a@x\r\nBcc: b@y"}])
     def test_a_damaged_record_is_refused(self, data: dict[str, object]) -> None:  # K5, C15
-        with pytest.raises(RecordError):
+        with pytest.raises(RecordError) as caught:
             email().begin(ANNA, (Authenticator("e1", "email", "", 0, data=data),), visit())
+        assert str(caught.value) == "the mail address of a record is missing or damaged"
 
     def test_no_address_at_all_is_refused(self) -> None:  # K5
-        with pytest.raises(RecordError):
+        with pytest.raises(RecordError) as caught:
             email().begin(ANNA, (), visit())
+        assert str(caught.value) == "no mail address is enrolled"
 
     def test_the_page_shows_the_address_masked(self) -> None:
         state, _ = begun()
@@ -181,6 +229,21 @@ class TestMail:
         ):
             assert fact in words
         assert "If this was not you, somebody knows your password" in words
+
+    def test_every_word_of_a_login_s_mail(self) -> None:  # C11, C12
+        state, mail = begun()
+        assert (mail.to, mail.subject) == ("anna@example.com", "Your code for Backup Console")
+        assert mail.text == MAIL.format(
+            lead="This code completes your login to Backup Console:",
+            code=state["code"],
+            advice="If this was not you, somebody knows your password: change it now and tell\n"
+            "whoever runs Backup Console.",
+        )
+
+    def test_unprintable_words_of_the_request_become_blanks_and_long_ones_are_cut(self) -> None:  # C11, C15
+        words = " ".join(begun(host="a\x00b \t c", client="x" * 101)[1].text.split())
+        assert f"at a b c by {'x' * 100}." in words
+        assert " at - by -." in " ".join(begun(host="", client="\u200b ")[1].text.split())
 
     def test_it_has_no_link_even_where_the_request_smuggles_one(self) -> None:  # C11
         _, mail = begun(
@@ -243,6 +306,25 @@ class TestEnrolment:
         assert (done.label, done.data) == ("b•••@example.com", {"address": "ben@example.com"})
         assert done.consumes == (Once(second.state["nonce"]),)
 
+    def test_every_word_of_the_mail_to_a_new_address(self) -> None:  # C11, C12
+        begun = self.sent()
+        assert begun.mail is not None
+        assert (begun.mail.to, begun.mail.subject) == ("ben@example.com", "Your code for Backup Console")
+        assert begun.mail.text == MAIL.format(
+            lead="This code confirms that codes for Backup Console may come to this address:",
+            code=begun.state["code"],
+            advice="If this was not you, do nothing: without the code, this address is not used.",
+        )
+
+    def test_every_word_of_the_pages(self) -> None:
+        first = email().begin_enrolment(self.account, {}, visit())
+        prompts = [email().prompt(self.account, state, visit()) for state in (first.state, self.sent().state)]
+        assert [prompt.text for prompt in prompts] == [
+            "Enter the address that gets your codes.",
+            "Enter the code from the mail to ben@example.com.",
+        ]
+        assert prompts[1].facts == {"address": "ben@example.com", "expires": int(NOW) + 600}
+
     def test_the_mail_to_a_stranger_does_not_speak_of_his_password(self) -> None:
         mail = self.sent().mail
         assert mail is not None
@@ -257,8 +339,10 @@ class TestEnrolment:
     )
     def test_what_is_no_address_gets_no_mail(self, address: str) -> None:  # C15
         first = email().begin_enrolment(self.account, {}, visit())
-        with pytest.raises(Rejected):
-            self.step(first.state, {"address": address})
+        for form in ({"address": address}, {}):
+            with pytest.raises(Rejected) as caught:
+                self.step(first.state, form)
+            assert caught.value.reason == "no mail address"
 
     def test_the_address_cannot_change_after_the_mail_went_out(self) -> None:  # C2
         second = self.sent()
@@ -279,8 +363,9 @@ class TestEnrolment:
 
     def test_states_of_login_and_enrolment_are_not_mixed(self) -> None:  # C6
         login, _ = begun()
-        with pytest.raises(Rejected):
+        with pytest.raises(Rejected) as caught:
             self.step(login, {"code": login["code"]})
+        assert caught.value.reason == "no code was sent"
         enrolment = self.sent().state
         with pytest.raises(Rejected):
             answer({**enrolment, "authenticator": "e1"}, enrolment["code"])

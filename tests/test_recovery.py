@@ -75,12 +75,22 @@ class TestMaking:
 
     def test_looking_at_the_page_makes_nothing(self) -> None:
         begun = verifier().begin_enrolment(ACCOUNT, {}, VISIT)
-        prompt = verifier().prompt(ACCOUNT, begun.state, VISIT)
+        prompt = verifier(codes=7).prompt(ACCOUNT, begun.state, VISIT)
         assert begun.state == {"step": "make"}
-        assert prompt.field_name == ""
+        assert (prompt.field_name, prompt.numeric, prompt.facts) == ("", False, {"codes": 7})
+        assert (
+            prompt.text == "You get a new set of codes. Each is good once; older codes end. They are shown only once."
+        )
 
 
 class TestUse:
+    def test_the_page_asks_one_code_with_letters(self, kit: Kit) -> None:
+        begun = verifier().begin(ACCOUNT, (kit[0],), VISIT)
+        assert (begun.state, begun.mail) == ({"step": "code"}, None)
+        prompt = verifier().prompt(ACCOUNT, begun.state, VISIT)
+        assert (prompt.field_name, prompt.numeric, prompt.facts) == ("code", False, {})
+        assert prompt.text == "Enter one of your recovery codes."
+
     def test_each_code_is_right_once(self) -> None:  # E6
         record, done = made()
         for left, code in zip(range(9, -1, -1), done.show, strict=True):

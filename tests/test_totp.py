@@ -272,14 +272,18 @@ class TestEnrolment:
         done = verifier.finish_enrolment(self.account, begun.state, {"code": code}, visit())
         assert isinstance(done, Enrolled)
         assert done.consumes == (Rising("step", int(NOW) // 30),)
+        assert done.label == "Authenticator app"
         assert done.data == {"secret": begun.state["secret"], "digits": 6, "period": 30, "algorithm": "SHA1"}
         new = Authenticator("x", "totp", done.label, 0, data=done.data)
         assert check(code, new).consumes == done.consumes  # which the framework then refuses as a replay
 
     def test_a_wrong_code_enrols_nothing(self) -> None:  # B10
         begun = totp().begin_enrolment(self.account, {}, visit())
-        with pytest.raises(Rejected):
-            totp().finish_enrolment(self.account, begun.state, {"code": ""}, visit())
+        state = {**begun.state, "secret": record().data["secret"]}
+        for form in ({"code": ""}, {}, {"code": f"{(int(code_at(NOW)) + 1) % 10**6:06d}"}):
+            with pytest.raises(Rejected) as caught:
+                totp().finish_enrolment(self.account, state, form, visit())
+            assert (caught.value.reason, caught.value.clock_offset) == ("wrong", None)
 
     def test_a_wrong_clock_is_told_while_enrolling(self) -> None:
         begun = totp().begin_enrolment(self.account, {}, visit())

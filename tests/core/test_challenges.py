@@ -97,7 +97,7 @@ def test_it_ends_with_its_key(store: Store, clock: Clock) -> None:  # F5; case 3
 def test_one_that_cannot_be_read_is_an_error(text: bytes, challenges: Challenges, store: Store) -> None:  # K4
     sealed = challenges._sealer.seal(text, '["user", "id"]')
     store.put("challenge:user:id", sealed.encode(), ttl=60)
-    with pytest.raises(StoreError):
+    with pytest.raises(StoreError, match=r"^a challenge cannot be read$"):
         challenges.fetch("user", "id")
 
 
@@ -111,9 +111,15 @@ def test_noise_in_the_store_never_opens(value: bytes, challenges: Challenges, st
 
 
 def test_a_session_id_serves_once(challenges: Challenges) -> None:  # A8
+    assert challenges.open(challenge())
+    assert not challenges.open(challenge(user="mallory"))
+    assert challenges.fetch("user", "id")[0].user == "alice"
+
+
+def test_a_new_challenge_may_take_the_place_of_another(challenges: Challenges) -> None:  # B9
     challenges.open(challenge())
-    with pytest.raises(StoreError):
-        challenges.open(challenge())
+    challenges.supersede(challenge(user="bob"))
+    assert challenges.fetch("user", "id")[0].user == "bob"
 
 
 def test_no_more_than_so_many_logins_of_an_account_wait(challenges: Challenges, clock: Clock) -> None:  # K8
@@ -153,6 +159,16 @@ def test_a_change_never_extends_its_life(challenges: Challenges, clock: Clock) -
     assert challenges.fetch("user", "id") is None
 
 
+def test_a_change_is_kept_no_longer_than_the_challenge(challenges: Challenges, clock: Clock, store: Store) -> None:
+    challenges.open(challenge())  # K8: what is sealed in it lies nowhere after its time
+    for wait in (300, 299.5):
+        clock.pass_by(wait)
+        assert challenges.count_try("user", "id")
+    assert store.get("challenge:user:id")
+    clock.pass_by(0.6)
+    assert store.get("challenge:user:id") is None
+
+
 class Contested(MemoryStore):
     """Somebody else is always faster."""
 
@@ -164,9 +180,9 @@ def test_a_count_that_cannot_be_kept_is_an_error(clock: Clock) -> None:  # D1, K
     store = Contested(clock)
     challenges = Challenges(store, KEYS, clock)
     store.put("challenge:user:id", challenges._sealed(challenge()), ttl=600)
-    with pytest.raises(StoreError):
+    with pytest.raises(StoreError, match=r"^a challenge is changed too often at once$"):
         challenges.count_try("user", "id")
-    with pytest.raises(StoreError):
+    with pytest.raises(StoreError, match=r"^a counter is changed too often at once$"):
         Consumption(store).rising("totp-1", "step", 5)
 
 

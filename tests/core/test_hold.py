@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import sys
+import traceback
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -109,6 +111,79 @@ def stopped(odd: Odd, environ: Environ, start: Start) -> Iterable[bytes]:
 
     start("200 OK", [odd_apps.PLAIN])
     return odd_apps.Closing(odd, blocks())
+
+
+def empty_then_nothing(odd: Odd, environ: Environ, start: Start) -> Iterable[bytes]:
+    return odd_apps.Closing(odd, [b""])
+
+
+UNANNOUNCED = "the application gave a body without calling start_response"
+TWICE = "start_response was called twice without exc_info"
+
+
+@pytest.mark.parametrize(
+    ("way", "words"), [(silent, UNANNOUNCED), (empty, UNANNOUNCED), (empty_then_nothing, UNANNOUNCED), (twice, TWICE)]
+)
+def test_the_server_log_says_which_rule_it_broke(way: Way, words: str) -> None:  # H1
+    with pytest.raises(ApplicationError) as caught:
+        Answer(Odd(way), request("/"))
+    assert (type(caught.value.__cause__), str(caught.value.__cause__)) == (AssertionError, words)
+
+
+def test_empty_blocks_before_the_announcement_are_skipped_and_nothing_else_is() -> None:  # H1
+    def announces_late(odd: Odd, environ: Environ, start: Start) -> Iterable[bytes]:
+        yield b""
+        yield b""
+        start("200 OK", [odd_apps.PLAIN])
+        yield b""
+        yield b"one"
+
+    held, _ = answer(announces_late)
+    assert (held.status, held.headers) == ("200 OK", [odd_apps.PLAIN])
+    assert [block for block in held if block] == [b"one"]
+
+
+def test_the_application_gets_the_request_as_it_is() -> None:
+    odd = Odd(odd_apps.echo)
+    environ = request("/", "POST", **{"wsgi.input": io.BytesIO(b"body"), "CONTENT_LENGTH": "4"})
+    assert Answer(guarded(odd), environ).read(100) == b"body"
+    assert odd.bodies == [b"body"]
+
+
+def test_a_late_error_still_tells_where_it_came_from() -> None:  # H2
+    def culprit() -> None:
+        raise ValueError("late")
+
+    def writes_then_fails(odd: Odd, environ: Environ, start: Start) -> Iterable[bytes]:
+        start("200 OK", [odd_apps.PLAIN])(b"one")
+        try:
+            culprit()
+        except ValueError:
+            start("500 Sorry", [odd_apps.PLAIN], sys.exc_info())
+        return []
+
+    with pytest.raises(ApplicationError) as caught:
+        answer(writes_then_fails)
+    cause = caught.value.__cause__
+    assert cause is not None
+    assert "culprit" in [frame.name for frame in traceback.extract_tb(cause.__traceback__)]
+
+
+def test_a_close_that_raises_is_not_called_again() -> None:  # H5
+    class Broken(odd_apps.Closing):
+        def close(self) -> None:
+            super().close()
+            raise LookupError("cannot close")
+
+    def way(odd: Odd, environ: Environ, start: Start) -> Iterable[bytes]:
+        start("200 OK", [odd_apps.PLAIN])
+        return Broken(odd, [b"one"])
+
+    held, odd = answer(way)
+    with pytest.raises(LookupError):
+        held.close()
+    held.close()
+    assert odd.closed == 1
 
 
 def test_a_worker_that_is_stopped_closes_too_and_is_not_held_up() -> None:  # H5

@@ -33,6 +33,9 @@ ATTEMPTS = {
     ("", "username=a&password=x"): True,
     ("username=a", "password=x"): True,
     ("", "password=x"): False,
+    ("", "username=a&p%61ssword=x"): True,
+    ("", "username=a&p%62ssword=x"): False,
+    ("", "username=a&\uff50assword=x"): False,
     ("", "username=a&password="): False,
     ("", ""): False,
 }
@@ -61,8 +64,9 @@ def test_what_counts_as_an_attempt(body: str, query: str) -> None:  # A10
     ],
 )
 def test_a_field_twice_is_refused(body: str, query: str) -> None:  # A6
-    with pytest.raises(BadRequest):
+    with pytest.raises(BadRequest) as caught:
         RULE.is_attempt(posted(body, query))
+    assert str(caught.value) == "a field of the login comes twice"
 
 
 SPELLINGS = ["bob", "Bob", " bob ", "BOB", "\uff42ob", "bob\u00a0", "\u2009bob", "bob\n", "bob\u2028"]
@@ -151,6 +155,9 @@ JUDGED: list[tuple[str, str, Outcome, str]] = [
     ("json:/a=null", "", outcome(body=b'{"b": null}'), FAILED),
     ("json:/n=1.5", "", outcome(body=b'{"n": 1.5}'), GOOD),
     ("json:/n=x", "", outcome(body=b'{"n": {}}'), FAILED),
+    ("json:/n={}", "", outcome(body=b'{"n": {}}'), FAILED),
+    ("json:/a~0b=x", "", outcome(body=b'{"a~b": "x"}'), GOOD),
+    ("json:/a~01=x", "", outcome(body=b'{"a~1": "x"}'), GOOD),
     ("json:/n=x", "", outcome(body=b"no json"), FAILED),
     ("json:/n=x", "", outcome(body=b"[" * 100_000), FAILED),
     ("redirect status:200", "", outcome(200), GOOD),
@@ -166,6 +173,34 @@ JUDGED: list[tuple[str, str, Outcome, str]] = [
 def test_an_answer_is_judged_by_its_shape(success: str, failure: str, answer: Outcome, verdict: str) -> None:
     rule = LoginRule(settings(success=tuple(success.split()), failure=tuple(failure.split())))
     assert rule.judge(answer) == verdict
+
+
+def test_a_location_is_resolved_against_the_login() -> None:  # G4
+    url = "http://site/app/login"
+    assert resolved({"location": " home\t"}, url) == "http://site/app/home"
+    assert resolved({"location": "//other.example/x"}, url) == "http://other.example/x"
+    for nowhere in ({}, {"location": ""}, {"location": " "}, {"Location": "/home"}):
+        assert resolved(nowhere, url) == ""
+
+
+AWAY = [
+    # status, headers -> the shape of a good login
+    ("302 Found", [("Location", "/home")], True),
+    ("303 See Other", [("X", "1"), ("LOCATION", "home")], True),
+    ("302 Found", [("Location", "/login?error=1")], False),
+    ("302 Found", [("Location", "http://site/login")], False),
+    ("302 Found", [("X-Location", "/home")], False),
+    ("302", [("Location", "?again")], False),
+    ("200 OK", [("Location", "/home")], False),
+]
+
+
+@pytest.mark.parametrize(("status", "headers", "away"), AWAY)
+def test_an_answer_that_leads_away_looks_like_a_good_login(
+    status: str, headers: list[tuple[str, str]], away: bool
+) -> None:  # A10, whatever the realm's own rules say
+    for rule in (RULE, LoginRule(settings(success=("status:204",), failure=("redirect",)))):
+        assert rule.leads_away(status, headers, "http://site/login") == away
 
 
 def test_a_cookie_that_changed_is_never_success_alone() -> None:  # deciding, 1

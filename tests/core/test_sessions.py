@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 
 import pytest
 from hypothesis import given
@@ -141,6 +142,11 @@ def test_a_token_belongs_to_one_session_in_one_state() -> None:  # G1; case 70
     assert not SessionCookie(KEYS, "admin").csrf_matches(SESSION, token)
 
 
+def test_a_token_is_of_192_bits() -> None:  # G1
+    assert len(COOKIE.csrf_token(SESSION)) == 32
+    assert re.fullmatch(r"[A-Za-z0-9_-]+", COOKIE.csrf_token(SESSION))
+
+
 @pytest.mark.parametrize("token", ["", "x", "é", "\ud800", "\x00", "a" * 10**5])
 def test_another_token_matches_nothing(token: str) -> None:  # G1
     assert not COOKIE.csrf_matches(SESSION, token)
@@ -190,6 +196,12 @@ def test_a_deletion_leaves_a_tombstone_that_vouches_for_nothing() -> None:  # la
     gone = TAGS.bind(TAGS.bind({}, {"sid": cookie("", deletes=True)}), {"sid": cookie("", deletes=True)})
     assert gone == {"sid": ("",)}
     assert not TAGS.bound(gone, "sid", "")
+
+
+def test_the_newest_key_binds() -> None:  # F5: what is bound today lives on when the old key is taken out
+    new = Tags(Keys({"new": NEW}), "binding", "user")
+    for bindings in (TAGS.bind({}, {"sid": cookie("x")}), TAGS.bind_all({"sid": "x"})):
+        assert new.bound(bindings, "sid", "x")
 
 
 def test_bindings_are_bounded_and_the_oldest_fall_out() -> None:  # F3
