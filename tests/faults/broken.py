@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from tfa_middleware.errors import StoreError
@@ -60,6 +61,14 @@ class BrokenStore(MemoryStore):
     def arm(self, at: int, kind: str) -> None:
         """Count anew, and fail at the call number ``at``; 0 is never."""
         self.verbs, self.fails_at, self.kind, self.fired = [], at, kind, False
+
+    @contextmanager
+    def at_rest(self) -> Iterator[None]:
+        """Calls of the test itself: they neither count nor fail."""
+        armed = self.verbs, self.fails_at, self.kind, self.fired
+        self.arm(0, "")
+        yield
+        self.verbs, self.fails_at, self.kind, self.fired = armed
 
     def snapshot(self) -> dict[str, Any]:
         """All entries as they are."""

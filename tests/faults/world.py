@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,15 +33,19 @@ class Stopped(Exception):
 
 class Person(Client):
     """A browser whose every answer is looked at; an error page ends the journey. ``leaks`` are copies of its cookies
-    from before anything was proven."""
+    from before anything was proven; ``ahead`` is called with the number of each request before it goes."""
 
     def __init__(self, app: Any, **jar: str) -> None:
         super().__init__(app, **jar)
         self.leaks: list[dict[str, str]] = []
         self.errors: list[Reply] = []
         self.notes: dict[str, str] = {}
+        self.sent = 0
+        self.ahead: Callable[[int], object] = lambda number: None
 
     def _sent(self, environ: Environ) -> Reply:
+        self.sent += 1
+        self.ahead(self.sent)
         reply = super()._sent(environ)
         check_clear(reply)
         if reply.code >= 500:
@@ -83,7 +87,7 @@ class World:
     """Alice has an app and recovery codes, Carol an address, Erin both; Bob and Dave nothing; Mallory an app."""
 
     def __init__(self, folder: Path, accounts: str = "store", **realm: str) -> None:
-        self.console = Console()
+        self.console, self.wrong_by = Console(), 0.0
         self.store = BrokenStore()
         self.file = folder / "TFARecs.dat"
         original = wiring._records
@@ -115,8 +119,17 @@ class World:
         return Person(self.app, **jar)
 
     def code(self, user: str) -> str:
-        """What the user's app shows now."""
-        return pyotp.TOTP(self.keys[user]).at(int(self.bench.clock.now))
+        """What the user's app shows now; the phone's clock is right."""
+        return pyotp.TOTP(self.keys[user]).at(int(self.bench.clock.now - self.wrong_by))
+
+    def jump(self, seconds: float) -> None:
+        """The server's clock goes wrong by so much."""
+        self.bench.clock.now += seconds
+        self.wrong_by += seconds
+
+    def mend(self) -> None:
+        """The server's clock is right again."""
+        self.jump(-self.wrong_by)
 
     def passed(self, user: str, person: Person | None = None) -> Person:
         """Sign in, with whatever factor the account has now; raises `Stopped` where that does not work."""
@@ -133,7 +146,7 @@ class World:
 
     def shape(self, user: str) -> Shape:
         """Of an account: whether it is enabled, and the kinds of its factors."""
-        account = self.accounts.inner.get("user", user) or Account("user", user)
+        account = self._account(user)
         return account.enabled, tuple(sorted(one.kind for one in account.authenticators))
 
     def kinds(self, user: str) -> tuple[str, ...]:
@@ -142,9 +155,11 @@ class World:
 
     def identity(self, user: str, kind: str) -> str:
         """The id of a factor."""
-        account = self.accounts.inner.get("user", user)
-        assert account is not None
-        return account.of_kind(kind)[0].id
+        return self._account(user).of_kind(kind)[0].id
+
+    def _account(self, user: str) -> Account:
+        with self.store.at_rest():
+            return self.accounts.inner.get("user", user) or Account("user", user)
 
     # -- moments
 
@@ -159,6 +174,7 @@ class World:
         """Go back to the moment that was remembered."""
         self.store.arm(0, "")
         self.accounts.arm(0, "")
+        self.wrong_by = 0.0
         rows, raw, self.bench.clock.now, outbox, keys, (sessions, served) = self.saved
         self.store.restore(rows)
         self.bench.outbox.messages, self.keys = list(outbox), dict(keys)
