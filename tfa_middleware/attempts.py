@@ -9,6 +9,7 @@ from tfa_middleware import cookies
 from tfa_middleware.accounts import CHALLENGE, ENROL, PASS
 from tfa_middleware.admission import Admission
 from tfa_middleware.challenges import LOGIN, Challenge
+from tfa_middleware.errors import StoreError
 from tfa_middleware.held import Held
 from tfa_middleware.hold import Answer, App, HeaderList, StartResponse
 from tfa_middleware.login import FAILED, GOOD, UNDECIDED, Outcome, resolved
@@ -203,7 +204,8 @@ class Attempts:
             named=judged.named,
             enrols=enrols,
         )
-        self._services.challenges.open(challenge)
+        if not self._services.challenges.open(challenge):
+            raise StoreError("a session id was used twice")
         self._emit(attempt, "login_held", user=judged.user)
         if not enrols:
             self._proving.begin_preferred(realm, challenge, request)

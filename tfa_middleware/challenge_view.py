@@ -9,7 +9,7 @@ import webob
 from tfa_middleware.accounts import Way
 from tfa_middleware.admission import Admission, Admitted
 from tfa_middleware.challenges import RENEWAL, STEP_UP, Challenge
-from tfa_middleware.errors import Locked, Rejected, Void
+from tfa_middleware.errors import Locked, Rejected, StoreError, Void
 from tfa_middleware.i18n import N_, catalogue
 from tfa_middleware.mailing import FAILED, LIMITED, SENT, WAIT
 from tfa_middleware.page import Page
@@ -193,21 +193,23 @@ class ChallengeView:
 
     def renew(self, request: Request, realm: Realm, lapsed: Pass) -> webob.Response:
         """A pass ran out by time alone: the factor renews it (law 5)."""
-        challenge = self._opened(request, realm, lapsed, RENEWAL, new_id(), request.wanted())
+        challenge = self._new(request, realm, lapsed, RENEWAL, new_id(), request.wanted())
+        if not self._open(challenge):
+            raise StoreError("a session id was used twice")
         cookie = realm.cookie.header(Session(PENDING, challenge.id, int(challenge.created)))
         return self._replies.to_challenge(request, realm, [cookie])
 
     def step_up(self, page: Page, record: Pass, wanted: str) -> webob.Response:
         """A change of factors needs a fresh proof (A16); afterwards the browser goes to ``wanted``."""
-        if self._challenge(page) is None:
-            self._opened(page.request, page.realm, record, STEP_UP, record.id, wanted)
+        if self._challenge(page) is None:  # two tabs at once: the first one opens it, and both go there
+            self._open(self._new(page.request, page.realm, record, STEP_UP, record.id, wanted))
         return self._replies.to_challenge(page.request, page.realm)
 
-    def _opened(
+    def _new(
         self, request: Request, realm: Realm, record: Pass, purpose: str, session_id: str, wanted: str
     ) -> Challenge:
         now = self._services.clock()
-        challenge = Challenge(
+        return Challenge(
             realm=realm.name,
             id=session_id,
             user=record.user,
@@ -219,11 +221,13 @@ class ChallengeView:
             client=request.client,
             replaces=record.id,
         )
-        self._services.challenges.open(challenge)
-        self._services.audit.emit(
-            "challenge_begun", realm=realm.name, user=record.user, origin=request.origin, purpose=purpose
-        )
-        return challenge
+
+    def _open(self, challenge: Challenge) -> bool:
+        opened = self._services.challenges.open(challenge)
+        if opened:
+            facts = {"realm": challenge.realm, "user": challenge.user, "origin": challenge.origin}
+            self._services.audit.emit("challenge_begun", **facts, purpose=challenge.purpose)
+        return opened
 
 
 _OURS = frozenset({"x-frame-options", "content-security-policy", "referrer-policy", "x-content-type-options"})

@@ -60,14 +60,22 @@ class Challenges:
         self._sealer = Sealer(keys, "challenge")
         self._clock = clock
 
-    def open(self, challenge: Challenge) -> None:
-        """Keep a new challenge. Raises `Locked` where too many of this account wait."""
+    def open(self, challenge: Challenge) -> bool:
+        """Keep a new challenge; False where its session has one. Raises `Locked` where too many of the account wait."""
+        ttl = self._admitted(challenge)
+        return self._store.put(_key(challenge), self._sealed(challenge), ttl=ttl, version=ABSENT)
+
+    def supersede(self, challenge: Challenge) -> None:
+        """Keep a new challenge in the place of any that its session has. Raises `Locked` like `open`."""
+        ttl = self._admitted(challenge)
+        self._store.put(_key(challenge), self._sealed(challenge), ttl=ttl)
+
+    def _admitted(self, challenge: Challenge) -> float:
         ttl = challenge.deadline - self._clock()
         counter = f"waiting:{challenge.realm}:{key_part(challenge.user)}"
         if self._store.incr(counter, ttl=ttl) > MAX_WAITING:
             raise Locked("too many logins wait for a second factor", int(ttl))
-        if not self._store.put(_key(challenge), self._sealed(challenge), ttl=ttl, version=ABSENT):
-            raise StoreError("a session id was used twice")
+        return ttl
 
     def fetch(self, realm: str, session_id: str) -> tuple[Challenge, int] | None:
         """The live challenge of a session id and its version; None where it is used, void or over."""

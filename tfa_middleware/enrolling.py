@@ -47,8 +47,7 @@ class Enrolling:
             state=begun.state,
             mail=begun.mail,
         )
-        self._services.challenges.consume(enrolment)
-        self._services.challenges.open(enrolment)
+        self._services.challenges.supersede(enrolment)
         return enrolment
 
     def fetch(self, realm: Realm, session_id: str, kind: str) -> Challenge | None:
@@ -63,9 +62,10 @@ class Enrolling:
     def answer(self, realm: Realm, enrolment: Challenge, form: Form, request: Request) -> Enrolled | Challenge:
         """One step: what was enrolled, or the enrolment at its next step. Raises `Rejected`, `Void` after too many."""
         counted = self._services.challenges.count_try(realm.name, enrolment.id)
-        if counted is None or counted.tries > self._services.settings.limits.challenge_tries:
-            if counted is not None:
-                self.drop(counted)
+        if counted is None or counted.kind != enrolment.kind:  # another tab began to enrol another kind
+            raise Void("the enrolment is over")
+        if counted.tries > self._services.settings.limits.challenge_tries:
+            self.drop(counted)
             raise Void("the enrolment is over")
         account, visit = realm.accounts.get(counted.user), self._proving.visit(realm, request)
         verifier = realm.accounts.verifiers[counted.kind]

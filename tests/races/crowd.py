@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -18,7 +19,7 @@ from attacks.apps import Console
 from attacks.stage import Stage
 from attacks.wire import Client, Reply
 
-from tfa_middleware import TwoFactorMiddleware
+from tfa_middleware import TwoFactorMiddleware, passes
 from tfa_middleware.stores.sqlite import SqliteStore
 from tfa_middleware.wiring import services
 
@@ -85,6 +86,18 @@ class Crowd(Stage):
         """How many passes of a user live."""
         return len(list(self.bench.services.passes.list(self.bench.realm, user)))
 
+    def forgive(self) -> None:
+        """The next round begins without what the last one counted, with another code."""
+        for prefix in ("waiting:", "tries:", "mails:"):
+            for key in list(self.bench.services.store.keys(prefix)):
+                self.bench.services.store.delete(key)
+        self.bench.next_step()
+
+    @staticmethod
+    def told() -> None:
+        """By now every worker has seen which passes ended."""
+        time.sleep(1.2 * passes.POLL)
+
     def at(self, client: Client, worker: int) -> Client:
         """The same browser, its jar shared, at another worker."""
         other = Client(self.gates[worker])
@@ -125,14 +138,14 @@ def clear(reply: Reply) -> bool:
 def in_the_middle(crowd: Crowd, other: Callable[[], T], act: Callable[[], T]) -> tuple[T, T]:
     """What ``act`` and ``other`` gave, where ``other`` comes just before the first worker opens a challenge."""
     challenges, found = crowd.parts[0].challenges, []
-    real = challenges.open
+    real = challenges._admitted
 
     def late(*given: Any, **named: Any) -> Any:
-        del challenges.open
+        del challenges._admitted
         found.append(other())
         return real(*given, **named)
 
-    challenges.open = late
+    challenges._admitted = late
     given = act()
     assert len(found) == 1
     return given, found[0]

@@ -79,7 +79,7 @@ def test_one_tab_answers_while_the_other_does_something_else(other: str, crowd: 
         assert len(list(crowd.bench.services.store.keys("challenge:"))) == lost  # one that lost goes on waiting
         for part in crowd.parts:
             part.passes.end_all("user", "alice")
-        crowd.bench.next_step()
+        crowd.forgive()
 
 
 @pytest.mark.parametrize("habit", [NEW, IN_PLACE, SILENT])
@@ -122,7 +122,6 @@ def test_two_accounts_sign_in_from_one_browser_at_once(habit: str, tmp_path: Pat
         crowd.safe()
 
 
-@pytest.mark.xfail(strict=True, reason="a challenge is looked for and then opened: in between another request opens it")
 def test_a_second_step_up_in_the_middle_of_the_first(crowd: Crowd) -> None:  # A16
     client = crowd.passed("alice")
     crowd.bench.clock.pass_by(400)
@@ -139,8 +138,11 @@ def test_two_tabs_answer_a_step_up(crowd: Crowd) -> None:  # A8, A16
         assert client.press("recovery", MANAGE).location == CHALLENGE
         tabs = crowd.spread(client, 2)
         fields = {"csrf_token": token(client), "action": "verify", "code": crowd.code("alice")}
-        assert sorted(reply.code for reply in send(tabs, fields)) == [303, 403]
+        told = sorted((reply.code, reply.location) for reply in send(tabs, fields))
+        assert told[0] == (303, MANAGE) or told[1] == (303, MANAGE)
+        assert set(told) - {(303, MANAGE)} <= {(403, ""), (303, "/login")}  # the later one: also without a pass by then
+        crowd.told()
         assert len([tab for tab in tabs if b"SECRET of alice" in tab.get("/private").body]) == 1
         assert crowd.passes() == 1
         crowd.bench.services.passes.end_all("user", "alice")
-        crowd.bench.next_step()
+        crowd.forgive()
