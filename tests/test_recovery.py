@@ -48,6 +48,7 @@ class TestMaking:
     def test_ten_codes_of_eighty_bits_in_groups_of_four(self, kit: Kit) -> None:  # E6
         shown = kit[1].show
         assert len(set(shown)) == 10
+        assert (kit[1].label, kit[1].consumes) == ("Recovery codes", ())
         for code in shown:
             assert [len(group) for group in code.split("-")] == [4, 4, 4, 4]
             assert len(base64.b32decode(code.replace("-", ""))) == 10
@@ -135,8 +136,9 @@ class TestUse:
         "typed", ["", "AAAA", "A" * 16, "A" * 17, "9" * 16, "\u017f" * 16, "\u0131" * 16, "\u00c5" * 16, "A" * 10_000]
     )
     def test_anything_else_is_wrong(self, kit: Kit, typed: str) -> None:
-        with pytest.raises(Rejected, match="wrong"):
+        with pytest.raises(Rejected) as caught:
             use(typed, kit[0])
+        assert caught.value.reason == "wrong"
 
     def test_input_of_the_wrong_shape_costs_no_hash(self, kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "_hash", lambda code, salt: pytest.fail("hashed"))
@@ -161,6 +163,13 @@ class TestUse:
         with pytest.raises(Rejected):
             use(kit[1].show[0])
 
+    def test_a_hash_that_stands_twice_is_still_good_once(self, kit: Kit) -> None:  # E6, K4
+        first, second = kit[0].data["hashes"][:2]
+        odd = Authenticator("r1", "recovery", "", 0, data={**kit[0].data, "hashes": [first, second, first]})
+        changed = use(kit[1].show[0], odd)
+        assert changed.authenticator.data["hashes"] == [second]
+        assert changed.consumes == (Once(first[:32]),)
+
     def test_a_used_up_set_lets_nobody_in(self, kit: Kit) -> None:
         empty = Authenticator("r1", "recovery", "", 0, data={**kit[0].data, "hashes": []})
         with pytest.raises(Rejected):
@@ -171,5 +180,7 @@ class TestUse:
     )
     def test_a_damaged_record_is_refused(self, kit: Kit, damage: dict[str, object]) -> None:  # K5
         broken = Authenticator("r1", "recovery", "", 0, data={**kit[0].data, **damage})
-        with pytest.raises(RecordError):
-            use(kit[1].show[0], broken)
+        for look in (lambda: use(kit[1].show[0], broken), lambda: remaining(broken)):
+            with pytest.raises(RecordError) as caught:
+                look()
+            assert str(caught.value) == "the recovery codes of a record are damaged"

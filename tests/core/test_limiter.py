@@ -110,6 +110,13 @@ def test_after_100_in_a_row_a_factor_is_off_until_it_is_bound_anew(store: Store,
     assert tries(limiter, most=1) == 1
 
 
+def test_who_never_failed_may_try_and_bind_anew(limiter: Limiter) -> None:  # D2
+    limiter.check("user", "alice", "totp")
+    limiter.rebound("user", "alice", "totp")
+    limiter.succeeded("user", "alice", "totp")
+    assert tries(limiter) == 10
+
+
 def test_an_operator_forgives_everything(limiter: Limiter) -> None:  # E9
     tries(limiter)
     limiter.reset("user", "alice")

@@ -43,18 +43,19 @@ def read(value: str, now: float = START, cookie: SessionCookie = COOKIE) -> Sess
 
 @pytest.mark.parametrize("state", [VISITOR, PENDING, PASSED])
 def test_a_session_comes_back_as_it_went(state: str) -> None:
-    session = Session(state, "an-id", int(START), BINDINGS, "/wanted?a=b")
+    session = Session(state, "an-id", int(START), BINDINGS, "/wanted?a=b", "a-tag")
     assert read(value_of(session)) == session
 
 
 def test_the_cookie_has_every_attribute_of_a_host_cookie() -> None:  # F1, F2, F4
-    name, line = COOKIE.header(SESSION)
+    new = SessionCookie(KEYS, "user")
+    name, line = new.header(SESSION)
     assert (name, line.split("; ")[1:]) == ("Set-Cookie", ["Path=/", "HttpOnly", "SameSite=Lax", "Secure"])
     assert line.startswith("__Host-tfa-user=")
-    assert COOKIE.removal() == (name, "__Host-tfa-user=; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=0")
+    assert new.removal() == (name, "__Host-tfa-user=; Path=/; HttpOnly; SameSite=Lax; Secure; Max-Age=0")
     plain = SessionCookie(KEYS, "user", insecure=True)
     assert plain.header(SESSION)[1].startswith("tfa-user=")
-    assert "Secure" not in plain.header(SESSION)[1]
+    assert plain.header(SESSION)[1].endswith("; Path=/; HttpOnly; SameSite=Lax")
 
 
 def test_no_octet_of_the_cookie_can_be_changed() -> None:  # A4, F5; case 30
@@ -87,6 +88,18 @@ def test_a_cookie_that_comes_twice_is_a_stranger() -> None:  # A5; case 82
         [(name, value), ("", f"{name}=x")],
     ):
         assert COOKIE.read(pairs, START).fresh
+
+
+def test_other_cookies_stand_in_nobodys_way() -> None:  # A5: only what some browser may take for ours counts
+    for other in [("", "x"), ("", "tfa-user=x"), ("theme", f"{COOKIE.name}=x"), ("x", COOKIE.name), ("", "")]:
+        assert COOKIE.read([other, (COOKIE.name, value_of(SESSION)), other], START).id == "an-id"
+
+
+def test_a_stranger_is_a_visitor_from_now_on() -> None:  # A8
+    stranger = visitor(START + 0.9, "/wanted")
+    assert (stranger.state, stranger.issued, stranger.wanted, stranger.fresh) == (VISITOR, int(START), "/wanted", True)
+    assert (visitor(START).wanted, visitor(START).bindings, visitor(START).tried) == ("", {}, "")
+    assert read("no cookie of ours", START + 7).issued == START + 7
 
 
 def test_a_cookie_of_another_realm_or_kind_is_a_stranger() -> None:  # A21, F5; cases 30, 35
@@ -178,6 +191,7 @@ def test_a_tag_belongs_to_its_purpose_realm_and_key() -> None:  # A21, F5
     found = {Tags(KEYS, purpose, realm).all("sid", "x") for purpose in ("binding", "other") for realm in ("a", "b")}
     assert len({tag for tags in found for tag in tags}) == 8
     assert all(len(tag) == 16 for tags in found for tag in tags)  # 96 bits
+    assert Tags(KEYS, "quarantine").all("sid", "x") == Tags(KEYS, "quarantine", "").all("sid", "x")  # of all realms
 
 
 def test_bindings_vouch_for_two_values_a_name() -> None:  # law 1
