@@ -83,7 +83,7 @@ class _HalfWritten:
     def __init__(self, file: Any, killer: Killer) -> None:
         self._file, self._killer = file, killer
 
-    def __enter__(self) -> _HalfWritten:
+    def __enter__(self):  # type: ignore[no-untyped-def]
         return self
 
     def __exit__(self, *_: object) -> None:

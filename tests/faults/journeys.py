@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from attacks.stage import WHOAMI
 from attacks.wire import Client
+
 from faults.world import CHALLENGE, MAIN, Person, Shape, Stopped, World
 
 Act = Callable[[World, Person], None]

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pyotp
 import pytest
+from attacks.wire import Client
 from support.clock import START
 
-from attacks.wire import Client
 from faults.journeys import JOURNEYS, Journey, begun, copied, gets_in, held, served
 from faults.world import CHALLENGE, LONG, Stopped, World
 

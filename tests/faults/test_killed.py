@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from support.bench import Bench
-
 from attacks.apps import Console
 from attacks.wire import Client
+from support.bench import Bench
+
 from faults.children import Killer, in_child, killed_at_every_step, no_file_longer_than
 from faults.world import LONG
 from tfa_middleware.errors import KeyFileError

@@ -12,10 +12,10 @@ from typing import Any
 from unittest import mock
 
 import pyotp
-from support.bench import Bench
-
 from attacks.apps import Console
 from attacks.wire import Client, Environ, Reply
+from support.bench import Bench
+
 from faults.broken import SECRET, BrokenAccounts, BrokenStore
 from tfa_middleware import wiring
 from tfa_middleware.model import Account
@@ -187,9 +187,9 @@ class World:
         self.forget()
 
     def forget(self) -> None:
-        """As a worker that was started just now."""
+        """As a worker that has not served these people yet."""
         self.bench.services.passes._forget()
-        self.bench.services.passes._generation = None
+        self.bench.services.passes.refresh()
 
 
 class Lines(logging.Handler):
