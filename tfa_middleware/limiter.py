@@ -18,7 +18,8 @@ from tfa_middleware.stores.base import ABSENT, Store, key_part
 
 DAY = 86400
 WINDOW_DAYS = 30
-_KEEP = 400 * DAY
+#: A factor that is off stays off until it is enrolled anew, however long nobody tries (D2).
+_KEEP = 100 * 365 * DAY
 _ACCOUNT = "*"
 Record = dict[str, Any]
 
