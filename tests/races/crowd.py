@@ -128,7 +128,7 @@ def passed(replies: Iterable[Reply]) -> int:
 
 
 def clear(reply: Reply) -> bool:
-    """Whether a person reads on the page what happened and can go on: a heading and a link or a button."""
+    """Whether a person reads on the page what happened and how to go on."""
     text = reply.body.decode()
     return reply.code in (303, 403, 429) and (
         bool(reply.location) or ("<h1" in text and ("<a " in text or "<button" in text))
