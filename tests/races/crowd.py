@@ -130,9 +130,8 @@ def passed(replies: Iterable[Reply]) -> int:
 def clear(reply: Reply) -> bool:
     """Whether a person reads on the page what happened and how to go on."""
     text = reply.body.decode()
-    return reply.code in (303, 403, 429) and (
-        bool(reply.location) or ("<h1" in text and ("<a " in text or "<button" in text))
-    )
+    goes_on = "<a " in text or "<button" in text or "load the page again" in text
+    return reply.code in (303, 403, 429) and (bool(reply.location) or ("<h1" in text and goes_on))
 
 
 def in_the_middle(crowd: Crowd, other: Callable[[], T], act: Callable[[], T]) -> tuple[T, T]:
