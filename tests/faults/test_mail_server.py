@@ -1,4 +1,4 @@
-"""The mail server is down, mute, refuses, or hangs up in the middle: nobody gets in, nothing is lost (C17, case 106)."""
+"""The mail server is down, mute, refuses, or hangs up midway: nobody gets in, nothing is lost (C17, case 106)."""
 
 from __future__ import annotations
 
