@@ -32,10 +32,12 @@ class Wire:
         self.port = port
         self.cookies: dict[str, str] = {}
 
-    def raw(self, data: bytes) -> bytes:
-        """Send octets as they are; all that comes back."""
+    def raw(self, data: bytes, *, end: bool = False) -> bytes:
+        """Send octets as they are; all that comes back. With ``end`` the server is told that no more follow."""
         with socket.create_connection(("127.0.0.1", self.port), timeout=10) as client:
             client.sendall(data)
+            if end:
+                client.shutdown(socket.SHUT_WR)
             parts = []
             try:
                 while part := client.recv(65536):
