@@ -34,16 +34,14 @@ def ours(wire: Wire) -> bytes:
 
 #: How one gets from an open prefix, P, to what is protected, in some reader's eyes. Parted by blanks.
 WAYS = rb"""
-    P/../users P/%2e%2e/users P/%2e./users P/.%2e/users P/%252e%252e/users P/..%2fusers P/..%5cusers P/..\users P\..\users
-    P%2f..%2fusers P%2f%2e%2e%2fusers P/../../users P/x/../../users P/./../users P//../users P/..//users P;/../users
-    P/..;/users P/..;x=1/users P/;/../users P;x=1/../users P/%00/../users
-    P%00/../users P/..%00/users P/..%09/users
-    P/..%20/users P/../users/ P/..%c0%afusers P/..%ef%bc%8fusers P/..%e2%88%95users P/%uff0e%uff0e/users P/?/../users
-    P/../users?x=.css P/../users%23.css P/../users#x.css
-    PX PX/users P.users P%20/users P%2e/users P./users P/.../users
-   
-    /users?P/a.css /users#P/a.css /users/x.css /users;.css /users%3f.css /users%00.css /users/.css /users.css/ /users.CSS
-    /users/a.js/.. /users/a.js%2f.. /.P/users //P/../users /xP/users P /users%0a.css /users%0d%0aX:%201.css /users%2f.css
+    P/../users P/%2e%2e/users P/%2e./users P/.%2e/users P/%252e%252e/users P/..%2fusers P/..%5cusers P/..\users
+    P\..\users P%2f..%2fusers P%2f%2e%2e%2fusers P/../../users P/x/../../users P/./../users P//../users P/..//users
+    P;/../users P/..;/users P/..;x=1/users P/;/../users P;x=1/../users P/%00/../users P%00/../users P/..%00/users
+    P/..%09/users P/..%20/users P/../users/ P/..%c0%afusers P/..%ef%bc%8fusers P/..%e2%88%95users
+    P/%uff0e%uff0e/users P/?/../users P/../users?x=.css P/../users%23.css P/../users#x.css PX PX/users P.users
+    P%20/users P%2e/users P./users P/.../users /users?P/a.css /users#P/a.css /users/x.css /users;.css /users%3f.css
+    /users%00.css /users/.css /users.css/ /users.CSS /users/a.js/.. /users/a.js%2f.. /.P/users //P/../users
+    /xP/users P /users%0a.css /users%0d%0aX:%201.css /users%2f.css
     """.split()
 PREFIXES = [b"/static", b"/STATIC", b"/api", b"/%61pi", b"/_tfa", b"/_tfa/static", b"/admin/login", b"/mint"]
 
