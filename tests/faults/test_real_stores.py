@@ -127,19 +127,21 @@ def test_a_postgresql_that_stands_still(monkeypatch: pytest.MonkeyPatch) -> None
         assert in_time
 
 
+@pytest.mark.xfail(strict=True, raises=AssertionError, reason="a pass's record is believed whoever's it is")
 def test_a_record_of_another_session_is_nobody_s(tmp_path: Path) -> None:  # K4
     """The store answers with the record of another pass: it makes nobody somebody else."""
     stage = Stage(tmp_path)
     stage.passed("alice")
     mallory = stage.passed("mallory")
     store = stage.bench.services.store
-    records = {key: store.get(key) for key in store.keys("pass:")}
-    for key in records:
-        for other in records.values():
-            assert other is not None
-            store.put(key, other.value, ttl=600)
-            stage.bench.services.passes._forget()
-            for jar in (mallory.jar, {"tfa-user": mallory.jar["tfa-user"]}):
-                thief = Client(stage.app, **jar)
-                assert b"alice" not in thief.get("/_tfa/user/").body
-                assert b"SECRET of alice" not in thief.get("/private").body
+    found = {key: entry.value for key in store.keys("pass:") if (entry := store.get(key))}
+    (hers,) = (value for value in found.values() if b'"alice"' in value)
+    (his,) = (key for key, value in found.items() if b'"mallory"' in value)
+    store.put(his, hers, ttl=600)
+    stage.bench.services.passes._forget()
+    for jar in (mallory.jar, {"tfa-user": mallory.jar["tfa-user"]}):
+        thief = Client(stage.app, **jar)
+        page = thief.get("/_tfa/user/")
+        assert b"alice" not in page.body
+        check_clear(page)
+        assert b"SECRET of alice" not in thief.get("/private").body
