@@ -1,0 +1,98 @@
+"""The fuzzing targets, by seeds, by what was found once, and by inputs that are built to a plan."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from fuzz import plans
+from fuzz.targets import TARGETS
+
+HERE = Path(__file__).parent
+#: What was found and still fails: where, and why.
+OPEN: dict[str, str] = {
+    "location": "an address in brackets that is none stops the gate by ValueError",
+    "values": "a repetition too large for a pattern is an OverflowError",
+    "ini": "a repetition too large for a pattern is an OverflowError",
+    "cookie_value": "WebOb begins a cookie anew behind any character that it does not know",
+    "path": "dots with a blank behind them, and wide letters beside an octet that is no UTF-8, are taken as they are",
+    "local_path": "what a wide character decodes to is not decoded again",
+}
+#: Those of them that the plans find too.
+OPEN_BY_PLAN = {name: OPEN[name] for name in ("cookie_value", "path")}
+ONE_CORE = settings(
+    derandomize=True,
+    database=None,
+    deadline=None,
+    max_examples=100,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+)
+
+
+def inputs(kind: str) -> list[object]:
+    """Every file of ``corpus`` or ``found``."""
+    files = [(one.parent.name, one) for one in sorted((HERE / kind).glob("*/*"))]
+    known = OPEN if kind == "found" else {}
+    return [pytest.param(name, one, id=f"{name}-{one.name}", marks=failing(name, known)) for name, one in files]
+
+
+def failing(name: str, known: dict[str, str]) -> list[pytest.MarkDecorator]:
+    """That a target is known to fail, where it is."""
+    return [pytest.mark.xfail(strict=True, reason=known[name])] if name in known else []
+
+
+@pytest.mark.parametrize(("name", "path"), inputs("corpus"))
+def test_a_seed_holds(name: str, path: Path) -> None:
+    TARGETS[name](path.read_bytes())
+
+
+@pytest.mark.parametrize(("name", "path"), inputs("found"))
+def test_what_was_found_once_holds_now(name: str, path: Path) -> None:
+    TARGETS[name](path.read_bytes())
+
+
+@pytest.mark.parametrize("name", TARGETS)
+def test_every_target_has_seeds_and_a_plan(name: str) -> None:
+    assert list((HERE / "corpus" / name).iterdir())
+    assert name in plans.PLANS
+
+
+def test_targets_can_fail(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The targets look at what they call: without a check of the gate's they fail."""
+    monkeypatch.setattr("tfa_middleware.cookies.unambiguous", dict)
+    with pytest.raises(AssertionError):
+        TARGETS["cookie_value"](b"a sid=evil")
+    monkeypatch.setattr("tfa_middleware.forms.Fields.values", lambda *_, **__: [])
+    with pytest.raises(AssertionError, match="finds a password"):
+        TARGETS["login_body"]((HERE / "corpus/login_body/form").read_bytes())
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=failing(name, OPEN_BY_PLAN)) for name in TARGETS])
+def test_no_input_of_the_plan_breaks_it(name: str) -> None:
+    """Strings of the words that matter to a target, in any order, with any octets between them."""
+
+    @settings(ONE_CORE, max_examples=plans.EXAMPLES.get(name, 300))
+    @given(plans.PLANS[name])
+    def holds(data: bytes) -> None:
+        TARGETS[name](data)
+
+    holds()
+
+
+@ONE_CORE
+@given(st.binary(max_size=60), st.integers(1, 60))
+def test_the_smallest_input_still_fails_in_the_same_place(data: bytes, size: int) -> None:
+    """The driver's own part: it keeps what fails, and makes it no longer."""
+    from fuzz.run import Findings
+
+    def target(octets: bytes) -> None:
+        assert b"x" not in octets
+
+    findings = Findings(target, Path("unused"))
+    given_input = data[:size] + b"x" + data[size:]
+    place = findings.place(given_input)
+    assert place.startswith("AssertionError test_fuzz.py")
+    assert findings.smallest(place, given_input) == b"x"
