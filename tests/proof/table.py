@@ -24,6 +24,13 @@ PACKAGE = TESTS.parent / "tfa_middleware"
 DOCUMENT = TESTS.parent / "docs" / "security.md"
 #: Tests that a row shows before it only counts.
 SHOWN = 3
+#: Which files try a case on its layer: W in process, S raw octets through servers, U at the verifiers, C all at once.
+LAYERS = {
+    "W": r"attacks/|attackers/|zoo/|canary/|faults/|test_(own_pages|journeys|real_|config|paste)",
+    "S": r"attacks/test_sockets",
+    "U": r"attacks/test_verifiers|test_totp|test_email_verifier|test_recovery|core/test_(challenges|proving)",
+    "C": r"races/|attacks/test_(brute_force|races|verifiers)|stores/|core/test_(challenges|proving|limiter)",
+}
 
 Claims = Mapping[str, list[Proof]]
 
@@ -50,9 +57,14 @@ def cases_table(cases: ConfigParser, held: Claims) -> list[str]:
     lines = ["| Case | Layer | What is tried | Tests |", "| --- | --- | --- | --- |"]
     for name in cases.sections():
         row = cases[name]
-        tests = row.get("status") or shown(held.get(name, []))
+        tests = row.get("status") or shown(on_layer_first(row["layers"], held.get(name, [])))
         lines.append(f"| {name} | {row['layers']} | {row['case']} | {tests} |")
     return lines
+
+
+def on_layer_first(layers: str, tests: list[Proof]) -> list[Proof]:
+    """The tests that try a case where it belongs, then all others."""
+    return sorted(tests, key=lambda one: not any(re.match(LAYERS[layer], one.path) for layer in layers))
 
 
 def shown(tests: list[Proof]) -> str:
@@ -85,6 +97,9 @@ def _row_mistakes(name: str, row: SectionProxy, tests: list[Proof]) -> Iterator[
         return
     if not tests:
         yield f"{name}: no test names it"
+    for layer in row.get("layers", "") if tests else "":
+        if not any(re.match(LAYERS[layer], one.path) for one in tests):
+            yield f"{name}: no test tries it on layer {layer}"
     for file in row.get("where", "").split():
         if not (PACKAGE / file).is_file():
             yield f"{name}: there is no tfa_middleware/{file}"

@@ -57,6 +57,7 @@ def test_a_mistake_is_told(tmp_path: Path) -> None:
     rules["A1"]["where"] = "gate.py nowhere.py"
     rules["A2"]["status"] = "later"
     cases.add_section("999")
+    cases["1"]["layers"] = "WS"
     held = {**HELD, "A77": HELD["A1"]}
     told = list(mistakes(rules, cases, held))
     assert told[0].startswith("A77: nobody knows it, but ")
@@ -64,6 +65,7 @@ def test_a_mistake_is_told(tmp_path: Path) -> None:
         "A1: there is no tfa_middleware/nowhere.py",
         "A2: a status without a reason",
         "A2: done and not done at once",
+        "1: no test tries it on layer S",
         "999: no test names it",
     ]
     assert "and 1 more" in "\n".join(rules_table(rules, {"A1": HELD["A1"][:4]}))
