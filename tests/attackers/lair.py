@@ -12,16 +12,22 @@ from typing import Any
 from attacks.wire import Client, Environ, Reply, request, send
 from support.bench import Bench
 from support.browser import Browser
+from support.clock import Clock
 from zoo.animals import Animal
 from zoo.beast import HONEST
 from zoo.knocks import Door, Knock
 
-from tfa_middleware.stores.base import Store, key_part
+from tfa_middleware.stores.base import key_part
+from tfa_middleware.stores.memory import MemoryStore
+from tfa_middleware.stores.sqlite import SqliteStore
 
 VICTIM, OWN, PLAIN = "alice", "mallory", "trent"
 SECRET = b"SECRET of " + VICTIM.encode()
 #: Blocks that anybody takes of one body.
 ENOUGH = 40
+#: In an environ: which worker takes the request.
+WORKER = "zoo.worker"
+_TICKET = re.compile(rb"localStorage.ticket = '(\w+)'")
 _HIDDEN = re.compile(rb'type="hidden" name="(?!csrf_token)([^"]+)" value="([^"]*)"')
 
 
@@ -31,10 +37,10 @@ class WayIn(AssertionError):
 
 class Witness:
     """Between everybody and the gate: counts what attackers send, keeps every cookie that was ever set for anybody,
-    and notices the victim's secret in what attackers get."""
+    and notices the victim's secret in what attackers get. ``workers`` are gates over one store."""
 
-    def __init__(self, app: Callable[..., Iterable[bytes]]) -> None:
-        self.app = app
+    def __init__(self, workers: list[Callable[..., Iterable[bytes]]]) -> None:
+        self.workers = workers
         self.requests = 0
         self.leaks: list[str] = []
         self.cookies: dict[tuple[str, str], None] = {}
@@ -51,11 +57,13 @@ class Witness:
                     self._leaked(environ)
             return start(status, headers, *info)
 
-        blocks = self.app(environ, noting)
+        blocks = self.workers[environ.get(WORKER, 0) % len(self.workers)](environ, noting)
         try:
             for block in islice(blocks, ENOUGH):
-                if not honest and SECRET in block:
+                if SECRET in block and not honest:
                     self._leaked(environ)
+                elif honest:
+                    self.cookies |= {("x-ticket", found.decode()): None for found in _TICKET.findall(block)}
                 yield block
         finally:
             getattr(blocks, "close", lambda: None)()
@@ -69,15 +77,33 @@ class Prowler(Client):
 
     def __init__(self, lair: Lair, **jar: str) -> None:
         super().__init__(lair.app, **jar)
-        self.lair = lair
+        self.lair, self.worker, self.ticket = lair, 0, ""
 
     def copy(self, **more: str) -> Prowler:
         """Another browser with the same cookies, and ``more``."""
-        return Prowler(self.lair, **{**self.jar, **more})
+        other = Prowler(self.lair, **{**self.jar, **more})
+        other.worker, other.ticket = self.worker, self.ticket
+        return other
 
     def but(self, *names: str) -> Prowler:
         """Another browser with the same cookies less these."""
-        return Prowler(self.lair, **{name: value for name, value in self.jar.items() if name not in names})
+        other = self.copy()
+        other.jar = {name: value for name, value in self.jar.items() if name not in names}
+        return other
+
+    def at(self, worker: int) -> Prowler:
+        """Another browser with the same cookies, whose requests another worker takes."""
+        other = self.copy()
+        other.worker = worker
+        return other
+
+    def _sent(self, environ: Environ) -> Reply:
+        environ[WORKER] = self.worker
+        if self.ticket:
+            environ.setdefault("HTTP_X_TICKET", self.ticket)
+        reply = super()._sent(environ)
+        self.ticket = next((found.decode() for found in _TICKET.findall(reply.body)), self.ticket)
+        return reply
 
     def knock(self, knock: Knock, *, look: bool = True, **more: Any) -> Reply:
         """Log in by one door; ``look`` at its page first, as the page's hidden fields may be needed."""
@@ -98,8 +124,10 @@ class Prowler(Client):
     def answer(self) -> None:
         """Prove the attacker's own factor, where one is asked."""
         if b'value="verify"' in self.get("/_tfa/user/challenge").body:
-            self.press("verify", code=self.lair.code(OWN))
+            reply = self.press("verify", code=self.lair.code(OWN))
             self.lair.tick()
+            if reply.location.startswith("/login"):
+                self.get(reply.location)
 
 
 class Honest:
@@ -137,13 +165,16 @@ class Honest:
 class Lair:
     """One animal behind the gate. Alice and Mallory have enrolled, Trent has not; all know Alice's password."""
 
-    def __init__(self, animal: Animal, folder: Path, store: Store | None = None, *, long: bool = False) -> None:
-        self.animal, self.folder, self.long = animal, folder, long
+    def __init__(self, animal: Animal, folder: Path, workers: int = 1, *, long: bool = False) -> None:
+        self.animal, self.long = animal, long
         self.console = animal.make()
-        self.bench = Bench(self.console, folder, store=store, **animal.realm)
-        self.benches = [self.bench]
+        self.clocks = [Clock()]
+        store = SqliteStore(folder / "store.sqlite3", self.clocks[0]) if workers > 1 else MemoryStore(self.clocks[0])
+        self.benches = [Bench(self.console, folder, store=store, **animal.realm) for _ in range(workers)]
+        self.clocks += [bench.clock for bench in self.benches]
+        self.bench = self.benches[0]
         self.keys = {user: self.bench.enrol_totp(user) for user in (VICTIM, OWN)}
-        self.app = Witness(self.bench.app)
+        self.app = Witness([bench.app for bench in self.benches])
 
     def code(self, user: str) -> str:
         """The present code of somebody's app."""
@@ -151,8 +182,8 @@ class Lair:
 
     def tick(self, seconds: float = 30) -> None:
         """Let time pass, for every worker."""
-        for bench in self.benches:
-            bench.clock.pass_by(seconds)
+        for clock in self.clocks:
+            clock.pass_by(seconds)
 
     def patience(self) -> None:
         """The attacker waits until the account takes logins again: here, no time passes for that."""

@@ -31,6 +31,8 @@ class Beast(Console):
         super().__init__(habit, {"/login": lax, **(doors or {})}, **more)
         self.honest: Counter[str] = Counter()
         self.late: Counter[str] = Counter()
+        #: Called with the user when a login was made, ahead of its answer.
+        self.meanwhile: Callable[[str], object] = lambda user: None
 
     def __call__(self, environ: Environ, start: Start) -> Iterable[bytes]:
         path = environ["PATH_INFO"].split(";")[0]
@@ -116,6 +118,7 @@ class Beast(Console):
         if self.habit == NEW or session not in self.sessions:
             session = self._fresh(user)
         self.sessions[session] = user
+        self.meanwhile(user)
         cookie = [] if self.habit == SILENT else self.cookie_of(session)
         return self.welcome(start, user, [*cookie, *self.extra(user)])
 
