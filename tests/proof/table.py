@@ -57,7 +57,7 @@ def cases_table(cases: ConfigParser, held: Claims) -> list[str]:
     lines = ["| Case | Layer | What is tried | Tests |", "| --- | --- | --- | --- |"]
     for name in cases.sections():
         row = cases[name]
-        tests = row.get("status") or shown(on_layer_first(row["layers"], held.get(name, [])))
+        tests = "<br>".join(filter(None, [row.get("status"), shown(on_layer_first(row["layers"], held.get(name, [])))]))
         lines.append(f"| {name} | {row['layers']} | {row['case']} | {tests} |")
     return lines
 
