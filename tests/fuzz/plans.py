@@ -60,7 +60,7 @@ ODD_PARTS = of(
     [_PART.format("password"), "right\r\n", "--b--\r\n", '; filename="x"', "; name*=utf-8''password", "--b\r\n"],
     loose=2,
 )
-_LEAF = st.sampled_from(["alice", "right", "", 1, 0, True, None, 1.5])
+_LEAF = st.sampled_from(["alice", "right", "", 1, 0, True, None, 1.5, "&password=x&"])
 _NAME = st.sampled_from(
     ["username", "password", "Password", "user", "data", "password\x00", "pass[word]", " password "]
 )
@@ -103,7 +103,12 @@ PLANS: dict[str, Plan] = {
     "cookie_header": COOKIES,
     "cookie_value": VALUES,
     "set_cookie": SET,
-    "login_body": lines(KINDS, QUERIES, BODY),
+    "login_body": st.one_of(
+        lines(st.just(FORM.encode()), QUERIES, st.one_of(FORMS, JSON)),
+        lines(st.just(MULTIPART.encode()), QUERIES, st.one_of(PARTS, ODD_PARTS)),
+        lines(st.just(b"application/json"), QUERIES, JSON),
+        lines(KINDS, QUERIES, BODY),
+    ),
     "location": LOCATIONS,
     "path": PATHS,
     "local_path": PATHS,

@@ -18,6 +18,7 @@ OPEN: dict[str, str] = {
     "values": "a repetition too large for a pattern is an OverflowError",
     "ini": "a repetition too large for a pattern is an OverflowError",
     "cookie_value": "WebOb begins a cookie anew behind any character that it does not know",
+    "login_body": "a form in a body of another type is no attempt",
     "path": "dots with a blank behind them, and wide letters beside an octet that is no UTF-8, are taken as they are",
     "local_path": "what a wide character decodes to is not decoded again",
 }
