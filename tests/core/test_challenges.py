@@ -13,7 +13,7 @@ from core.parts import KEYS, OLD
 from tfa_middleware.challenges import LOGIN, MAX_WAITING, Challenge, Challenges, Consumption
 from tfa_middleware.errors import Locked, StoreError
 from tfa_middleware.held import Held
-from tfa_middleware.keys import Keys
+from tfa_middleware.keys import Keys, Sealer
 from tfa_middleware.model import Message
 from tfa_middleware.stores.base import Entry, Store
 from tfa_middleware.stores.memory import MemoryStore
@@ -60,6 +60,7 @@ def test_a_challenge_belongs_to_its_realm_and_session(challenges: Challenges, st
     assert entry
     store.put("challenge:admin:id", entry.value, ttl=60)
     store.put("challenge:user:other", entry.value, ttl=60)
+    assert Sealer(KEYS, "challenge").open(entry.value.decode(), '["user", "id"]')  # so will the next version too
     assert challenges.fetch("admin", "id") is None  # moved, it does not open
     assert challenges.fetch("user", "other") is None
 
@@ -127,7 +128,7 @@ def test_no_more_than_so_many_logins_of_an_account_wait(challenges: Challenges, 
         challenges.open(challenge(f"id{number}"))
     with pytest.raises(Locked) as caught:
         challenges.open(challenge("more"))
-    assert caught.value.retry_after == 600
+    assert (caught.value.reason, caught.value.retry_after) == ("too many logins wait for a second factor", 600)
     challenges.open(challenge("bobs", user="bob"))
     clock.pass_by(601)
     challenges.open(replace(challenge("more"), deadline=clock.now + 600))

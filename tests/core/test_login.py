@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given
@@ -47,6 +48,21 @@ def test_what_counts_as_an_attempt(body: str, query: str) -> None:  # A10
     assert RULE.is_attempt(fields) == ATTEMPTS[body, query]
     if not body:
         assert RULE.in_query(query) == ATTEMPTS[body, query]
+
+
+@pytest.mark.parametrize("field", ["password", "Login_Form2-x", "_", "\u5bc6\u7801", "p.w"])
+def test_a_query_is_read_whatever_the_password_field_is_called(field: str) -> None:  # A10
+    rule = LoginRule(settings(password=field))
+    for name in {field, field.upper(), quote(field)}:
+        assert rule.in_query(f"username=a&{name}=x"), name
+        assert not rule.in_query(f"username=a&{name}="), name
+    assert not rule.in_query("username=a&page=2")
+
+
+def test_a_query_that_cannot_hold_a_login_is_not_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    rule = LoginRule(settings(password="Pass-Word"))
+    monkeypatch.setattr(LoginRule, "is_attempt", lambda self, fields: pytest.fail("read"))
+    assert not rule.in_query("page=2&username=a")
 
 
 @pytest.mark.parametrize(
@@ -162,7 +178,11 @@ JUDGED: list[tuple[str, str, Outcome, str]] = [
     ("json:/n=x", "", outcome(body=b"[" * 100_000), FAILED),
     ("redirect status:200", "", outcome(200), GOOD),
     ("redirect", "body:wrong", outcome(302, "/home", b"wrong"), FAILED),  # failure rules win
+    ("status:302", "redirect", outcome(302, "/login"), GOOD),
+    ("status:302", "redirect", outcome(302, "/home"), FAILED),
+    ("json:/a=b=c", "", outcome(body=b'{"a": "b=c"}'), GOOD),
     ("whoami", "", outcome(200), UNDECIDED),
+    ("whoami", "", outcome(body=b'""'), UNDECIDED),
     ("whoami redirect", "", outcome(302, "/home"), GOOD),
     ("whoami", "status:401", outcome(401), FAILED),
     ("", "", outcome(302, "/home"), FAILED),
@@ -173,6 +193,12 @@ JUDGED: list[tuple[str, str, Outcome, str]] = [
 def test_an_answer_is_judged_by_its_shape(success: str, failure: str, answer: Outcome, verdict: str) -> None:
     rule = LoginRule(settings(success=tuple(success.split()), failure=tuple(failure.split())))
     assert rule.judge(answer) == verdict
+
+
+def test_a_door_at_the_root_is_a_door_under_a_bare_host_too() -> None:  # G4
+    rule = LoginRule(settings(login=("/",), success=("redirect",)))
+    assert rule.judge(outcome(302, "http://site")) == FAILED
+    assert rule.judge(outcome(302, "http://site/home")) == GOOD
 
 
 def test_a_location_is_resolved_against_the_login() -> None:  # G4
