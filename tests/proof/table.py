@@ -48,6 +48,7 @@ def rules_table(rules: ConfigParser, held: Claims) -> list[str]:
     for name in rules.sections():
         row = rules[name]
         where = row.get("status") or ", ".join(f"`{file}`" for file in row["where"].split())
+        where += f"<br>Open: {row['open']}" if "open" in row else ""
         lines.append(f"| {name} | {row['priority']} | {row['rule']} | {where} | {shown(held.get(name, []))} |")
     return lines
 
