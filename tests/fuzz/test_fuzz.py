@@ -8,8 +8,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fuzz import plans
+from fuzz import plans, target_records
+from fuzz.run import Findings
 from fuzz.targets import TARGETS
+from tfa_middleware.errors import RecordError
+from tfa_middleware.model import Account
+from tfa_middleware.stores.accountlines import HEADER
+from tfa_middleware.stores.textfile import TextFileAccounts
 
 HERE = Path(__file__).parent
 #: What was found and still fails: where, and why.
@@ -83,11 +88,38 @@ def test_no_input_of_the_plan_breaks_it(name: str) -> None:
     holds()
 
 
+@pytest.mark.parametrize("seed", sorted((HERE / "corpus/account_file").iterdir()), ids=lambda seed: seed.name)
+def test_the_file_itself_keeps_what_is_no_account(tmp_path: Path, seed: Path) -> None:
+    """What the target does with octets alone, once with a real file and the store over it."""
+    path = tmp_path / "TFARecs.dat"
+    path.write_bytes(seed.read_bytes())
+    if seed.name == "twice":
+        with pytest.raises(RecordError, match="line 2: the account of line 1 once more"):
+            TextFileAccounts(path, target_records.SEALS)
+        return
+    store = TextFileAccounts(path, target_records.SEALS)
+    before, plain = set(map(name_of, store.all())), comments(path)
+    store.update("user", "dora", lambda _: target_records.sample("user", "dora"))
+    again = TextFileAccounts(path, target_records.SEALS)
+    assert set(map(name_of, again.all())) == {*before, ("user", "dora")}
+    assert comments(path) == (plain or ([HEADER] if not seed.read_bytes() else []))
+    assert path.read_bytes().startswith(seed.read_bytes().rstrip(b"\n"))
+
+
+def name_of(account: Account) -> tuple[str, str]:
+    """The key of an account."""
+    return account.realm, account.user
+
+
+def comments(path: Path) -> list[bytes]:
+    """The lines of a file that are no account, but for empty ones."""
+    return [line for line in path.read_bytes().split(b"\n") if line.strip().startswith(b"#")]
+
+
 @ONE_CORE
 @given(st.binary(max_size=60), st.integers(1, 60))
 def test_the_smallest_input_still_fails_in_the_same_place(data: bytes, size: int) -> None:
     """The driver's own part: it keeps what fails, and makes it no longer."""
-    from fuzz.run import Findings
 
     def target(octets: bytes) -> None:
         assert b"x" not in octets
