@@ -11,7 +11,16 @@ from attackers.lair import OWN, PLAIN, VICTIM, Honest, Lair, Prowler
 
 OURS = "tfa-user"
 QUERIES = ("sid", "SID", "session", "sessionid", "jsessionid", "PHPSESSID", "remember_token", "twin", "x-ticket")
-HEADERS = ("X_AUTH_TOKEN", "X_SESSION_ID", "SESSION_ID", "X_SESSION_TOKEN", "COOKIE2", "X_COOKIE", "X_API_KEY", "X_TICKET")
+HEADERS = (
+    "X_AUTH_TOKEN",
+    "X_SESSION_ID",
+    "SESSION_ID",
+    "X_SESSION_TOKEN",
+    "COOKIE2",
+    "X_COOKIE",
+    "X_API_KEY",
+    "X_TICKET",
+)
 
 
 def attack(lair: Lair) -> None:

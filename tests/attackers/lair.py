@@ -211,6 +211,14 @@ class Lair:
         """The listed door."""
         return self.animal.doors[0]
 
+    def prowl(self, *clients: Prowler) -> None:
+        """Let each look around; those that have the same cookies are one."""
+        seen = []
+        for one in clients:
+            if (one.jar, one.worker) not in seen:
+                seen.append((dict(one.jar), one.worker))
+                one.prowl()
+
     def passed(self, user: str = OWN, client: Prowler | None = None) -> Prowler:
         """A browser of the attacker's with a pass of his own."""
         client = client or self.prowler()

@@ -8,7 +8,13 @@ from attackers.lair import VICTIM, Lair, Prowler
 from attackers.spellings import spelled
 
 METHODS = ("HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "FOO", "get")
-OURS = ("/_tfa/user/", "/_tfa/user/enrol", "/_tfa/user/enrol/totp", "/_tfa/user/enrol/email", "/_tfa/user/enrol/recovery")
+OURS = (
+    "/_tfa/user/",
+    "/_tfa/user/enrol",
+    "/_tfa/user/enrol/totp",
+    "/_tfa/user/enrol/email",
+    "/_tfa/user/enrol/recovery",
+)
 STATIC = ("/private/x.css", "/x.css?y", "/private;x.css", "/private/%2e%2e/x.css", "/login/x", "/login?next=/private")
 
 
@@ -37,10 +43,8 @@ def _pending(lair: Lair) -> Prowler:
 
 
 def _looks(client: Prowler, before: Prowler) -> None:
-    client.prowl()
-    client.but("tfa-user").prowl()
-    before.prowl()
-    before.copy(**{name: value for name, value in client.jar.items() if name != "tfa-user"}).prowl()
+    theirs = client.but("tfa-user")
+    client.lair.prowl(client, theirs, before, before.copy(**theirs.jar))
 
 
 def _asks_otherwise(lair: Lair, client: Prowler) -> None:

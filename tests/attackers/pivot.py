@@ -14,7 +14,7 @@ def attack(lair: Lair) -> None:
     """Become the victim before, while and after proving a factor that is his own, by every door."""
     for own in (OWN, PLAIN):
         for plain in lair.knocks():
-            for knock in islice(spelled(plain, long=lair.long), None if own == OWN else 4):
+            for knock in islice(spelled(plain, long=lair.long), None if own == OWN else 2):
                 _after(lair, own, knock)
             for alias in lair.animal.aliases:
                 _after(lair, own, lair.knocks(alias)[lair.knocks().index(plain)])
@@ -27,15 +27,14 @@ def attack(lair: Lair) -> None:
 def _after(lair: Lair, own: str, knock: Knock) -> None:
     client = lair.passed(own)
     old = client.copy()
-    client.knock(knock, look="csrf" in str(client.get("/login").body))
+    client.knock(knock, look=b"csrf" in lair.prowler().get("/login").body)
     ours = {name: value for name, value in old.jar.items() if name.startswith("tfa")}
     mixed = client.copy(**ours)
     swapped = old.copy(**{name: value for name, value in client.jar.items() if name.startswith("tfa")})
-    for one in (client, old, mixed, swapped):
-        one.prowl()
-    client.answer()
-    for one in (client, old, mixed, swapped):
-        one.prowl()
+    lair.prowl(client, old, mixed, swapped)
+    if "tfa-user" in client.jar and client.jar != old.jar:
+        client.answer()
+        lair.prowl(client, old, swapped)
 
 
 def _before(lair: Lair, own: str, knock: Knock) -> None:

@@ -8,7 +8,7 @@ from attackers.lair import OWN, PLAIN, VICTIM, Honest, Lair, Prowler
 def attack(lair: Lair) -> None:
     """Plant what he has in several states; let the victim log in with it; use it at each of her steps."""
     for make in (lair.visitor, _failed(lair), _waits(lair, OWN), _waits(lair, VICTIM)):
-        for part in ("all", "theirs", "ours"):
+        for part in ("all", "theirs", "ours") if lair.long or make == lair.visitor else ("all", "theirs"):
             _plant(lair, make(), part)
     for own in (OWN, PLAIN):
         for part in ("all", "theirs", "ours"):
@@ -63,11 +63,11 @@ def _plant(lair: Lair, his: Prowler, part: str) -> None:
 def _uses(his: Prowler, old: Prowler, his_pass: Prowler, planted: dict[str, str]) -> None:
     for one in (his, old, his_pass.copy(**planted), Prowler(his.lair, **planted)):
         one.get("/login")
-        one.prowl()
+    his.lair.prowl(his, old, his_pass.copy(**planted), Prowler(his.lair, **planted))
     old.copy().answer()
     theirs = {name: value for name, value in planted.items() if not name.startswith("tfa")}
     for name, value in theirs.items():
         his_pass.copy().get(f"/private?{name}={value}")
         his_pass.copy().get(f"/private;jsessionid={value}")
-        Prowler(his.lair, **{**his_pass.jar, name: value}).prowl()
-        Prowler(his.lair, **theirs).prowl()
+        Prowler(his.lair, **{**his_pass.jar, name: value}).get("/private")
+    Prowler(his.lair, **theirs).prowl()

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from attacks.wire import request
 from zoo.knocks import Knock
 
-from attackers.lair import OWN, PLAIN, VICTIM, WORKER, Lair, Prowler, at_once
+from attackers.lair import OWN, PLAIN, VICTIM, Lair, Prowler, at_once
 
 WORKERS = 2
 #: More than `Passes.suspend` waits for, as the tests set it.
@@ -114,7 +114,7 @@ def _other_worker(lair: Lair, own: str, knock: Knock) -> None:
     client = lair.passed(own)
     old = client.at(1)
     old.prowl()
-    _inside(lair, "/login", lambda: old.prowl())
+    _inside(lair, "/login", old.prowl)
     client.knock(knock, look=False)
     lair.console.before = lambda method, path: None
     for one in (old, client, client.at(1)):

@@ -6,6 +6,7 @@ He is given more than an attacker has: the victim's live cookies of the applicat
 from __future__ import annotations
 
 import io
+from itertools import islice
 
 from attacks.wire import request
 
@@ -13,22 +14,24 @@ from attackers.lair import OWN, VICTIM, WORKER, Honest, Lair, Prowler
 from attackers.spellings import spelled
 
 #: As PATH_INFO has them: decoded once, octets as latin-1.
-PATHS = """
+_PATHS = """
 /private //private ///private /./private /x/../private /%2e%2e/private /private/. /private/ /private%2f /private%5c
 \\private /\\private /%70rivate /%2570rivate /PRIVATE /private;jsessionid=1 /private;/ /private%00 /private. /private%3f
 /private%23 /priv%C0%AFate /;/private /x.css/../private /private/x.css/.. /x.css;/../private /private;.css /private.css
 /login/../private /login;/../private /login%2f..%2fprivate /login/..;/private /login/. /login/ /LOGIN //login /login;x
 /_tfa/../private /_tfa/static/../../private /_tfa/user/../../private /_tfa;/user/ /_TFA/user/ /_tfa/user/%2e%2e/%2e%2e/x
 * private @evil/private http://evil/private http:/private ?/private #/private /logout/../private /me /me/../private
-""".split()
-PATHS += ["", "/private\x00", "/private\t", "/private ", "/\x0bprivate", "/priv\xffate", "/\xef\xbc\x8fprivate", "/\xe2\x80\x8b"]
+"""
+PATHS = [*_PATHS.split(), "", "/private\x00", "/private\t", "/private ", "/\x0bprivate", "/priv\xffate"]
+PATHS += ["/\xef\xbc\x8fprivate", "/\xe2\x80\x8bprivate", "/x/.. /private", "/\xef\xbc\x8570rivate"]
 METHODS = ("GET", "POST", "HEAD", "OPTIONS", "PUT", "FOO", "get", "CONNECT", "TRACE")
 #: Who somebody is, or what a request "really" is, for some server or proxy.
-NAMES = """
+_NAMES = """
 REMOTE_USER HTTP_REMOTE_USER HTTP_X_REMOTE_USER HTTP_X_FORWARDED_USER HTTP_X_AUTH_REQUEST_USER HTTP_X_WEBAUTH_USER
 HTTP_X_ORIGINAL_URL HTTP_X_REWRITE_URL HTTP_X_FORWARDED_URI HTTP_X_FORWARDED_PREFIX HTTP_X_HTTP_METHOD_OVERRIDE
 HTTP_X_USER HTTP_FROM HTTP_X_TFA_USER HTTP_X_TFA_PASS HTTP_COOKIE2 AUTH_TYPE HTTP_X_SSL_CLIENT_S_DN HTTP_X_FORWARDED_FOR
-""".split()
+"""
+NAMES = _NAMES.split()
 
 
 def attack(lair: Lair) -> None:
@@ -45,18 +48,20 @@ def attack(lair: Lair) -> None:
 
 def _paths(lair: Lair, browsers: list[Prowler]) -> None:
     for place, path in enumerate(PATHS):
-        for client in browsers:
-            client.copy().get(path)
-            for method in METHODS[1:] if lair.long else (METHODS[1 + place % 8],):
+        for number, client in enumerate(browsers):
+            other = "/login" if (place + number) % 2 else "/x.css"
+            methods = METHODS if lair.long else ("GET", METHODS[1 + (place + number) % 8])
+            for method in methods:
                 client.copy().get(path, method)
-            client.copy().get("/login" if place % 2 else "/x.css", RAW_URI=path, REQUEST_URI=path, SCRIPT_NAME=path)
-            client.copy().get("/private", SCRIPT_NAME="/login" if place % 2 else "/x.css", PATH_INFO=path)
+            if lair.long or (place + number) % 2:
+                client.copy().get(other, RAW_URI=path, REQUEST_URI=path, SCRIPT_NAME=path)
+                client.copy().get("/private", SCRIPT_NAME=other, PATH_INFO=path)
 
 
 def _headers(browsers: list[Prowler], own: Prowler) -> None:
     for name in NAMES:
-        for value in (VICTIM, "/private", "GET"):
-            for client in (*browsers, own):
+        for value in (VICTIM, "/private"):
+            for client in (*browsers[:2], own):
                 client.copy().get("/private", **{name: value})
                 client.copy().get("/login", **{name: value})
 
@@ -64,16 +69,15 @@ def _headers(browsers: list[Prowler], own: Prowler) -> None:
 def _bodies(lair: Lair, own: Prowler) -> None:
     """The victim's login, in every spelling, to every door and to places that are none, with his own pass."""
     for plain in lair.knocks():
-        for knock in spelled(plain, long=True):
+        for knock in islice(spelled(plain, long=True), None if lair.long else 14, None):
             client = own.copy()
             if b"SECRET of mallory" not in client.get("/private").body:
                 own = lair.passed(OWN)
                 client = own.copy()
             client.knock(knock, look=False)
-            client.prowl()
-            own.copy().prowl()
-            visitor = lair.visitor()
-            visitor.knock(knock, look=False)
+            lair.prowl(client, own.copy())
+            visitor = lair.prowler()
+            visitor.knock(knock, look=True)
             visitor.prowl()
 
 

@@ -37,14 +37,13 @@ def _fields(knock: Knock) -> dict[str, str]:
 
 def _bodies(knock: Knock, fields: dict[str, str]) -> Iterator[Knock]:
     words, form = json.dumps(fields).encode(), urlencode(fields).encode()
-    parts = b"".join(
-        b'--B\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (name.encode(), value.encode())
-        for name, value in fields.items()
-    )
+    parts = b"".join(_part(name, value) for name, value in fields.items())
     mine = form.replace(b"alice", b"mallory")
     yield replace(knock, body=words, kind=JSON)
     yield replace(knock, body=words, kind=FORM)
     yield replace(knock, body=form, kind="text/plain")
+    yield replace(knock, body=b'{"a": "&' + form + b'&"}', kind=JSON)
+    yield replace(knock, body=_part("a", f"&{form.decode()}&") + b"--B--\r\n", kind=MULTIPART)
     yield replace(knock, body=parts + b"--B--\r\n", kind=MULTIPART)
     yield replace(knock, body=mine + b"&" + form, kind=FORM)
     yield replace(knock, body=form.replace(b"&", b";"), kind=FORM)
@@ -52,6 +51,10 @@ def _bodies(knock: Knock, fields: dict[str, str]) -> Iterator[Knock]:
     yield replace(knock, body=form, kind=FORM, method="GET")
     yield replace(knock, body=form, kind=FORM, path=_with(knock.path, mine.decode()))
     yield replace(knock, body=form.replace(knock.password.encode() + b"=", b"+" + knock.password.encode() + b"="))
+
+
+def _part(name: str, value: str) -> bytes:
+    return b'--B\r\nContent-Disposition: form-data; name="%s"\r\n\r\n%s\r\n' % (name.encode(), value.encode())
 
 
 def _seldom(knock: Knock, fields: dict[str, str]) -> Iterator[Knock]:

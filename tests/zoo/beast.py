@@ -115,12 +115,15 @@ class Beast(Console):
 
     def enter(self, start: Start, session: str, user: str) -> Iterable[bytes]:
         """Somebody's password was right."""
+        return self.welcome(start, user, self.begun(session, user))
+
+    def begun(self, session: str, user: str) -> Headers:
+        """A session is somebody's from now on: the headers that say so."""
         if self.habit == NEW or session not in self.sessions:
             session = self._fresh(user)
         self.sessions[session] = user
         self.meanwhile(user)
-        cookie = [] if self.habit == SILENT else self.cookie_of(session)
-        return self.welcome(start, user, [*cookie, *self.extra(user)])
+        return [*([] if self.habit == SILENT else self.cookie_of(session)), *self.extra(user)]
 
     def cookie_of(self, session: str) -> Headers:
         """The Set-Cookie headers that give a session to the browser."""

@@ -125,7 +125,8 @@ class Resetting(Beast):
             body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0)).decode("utf-8", "replace")
             fields = {**dict(parse_qsl(environ.get("QUERY_STRING", ""))), **dict(parse_qsl(body))}
             if fields.get("link") and fields.get("new"):
-                return self.enter(start, session, fields["link"])
+                headers = self.begun(session, fields["link"])
+                return self._answer(start, "302 Found", [("Location", self.home), *headers])
             return self.refused(start, [])
         return super().shown(environ, start, session, who, path)
 
