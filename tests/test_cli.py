@@ -26,7 +26,7 @@ from tfa_middleware import assembly, config
 from tfa_middleware.cli import main
 from tfa_middleware.cli_output import OK, Output
 from tfa_middleware.model import Account, Authenticator
-from tfa_middleware.passes import Pass
+from tfa_middleware.passrecord import Pass
 from tfa_middleware.sessions import new_id
 
 SEED = "JBSWY3DPEHPK3PXPJBSWY3DPEHPK3PXP"

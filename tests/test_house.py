@@ -22,6 +22,7 @@ stores.base verifiers.base stores.pool stores.record stores.filelook stores.file
 stores.accountlines element held invites login notices pages request sessions smtp_url
 stores.memory stores.sqlite stores.redis stores.postgresql stores.textfile stores.storeaccounts
 verifiers.totp verifiers.email verifiers.recovery
+passrecord
 accounts challenges limiter link mail passes quarantine
 stores.opening realm
 gate services stepup whoami

@@ -8,7 +8,7 @@ import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from tfa_middleware.errors import RecordError
+from tfa_middleware.errors import RecordError, Void
 from tfa_middleware.model import JSON, Account, Authenticator
 from tfa_middleware.settings import RealmSettings
 from tfa_middleware.stores.base import AccountStore
@@ -58,7 +58,9 @@ class Accounts:
 
     def get(self, user: str) -> Account:
         """The account of a canonical user name; one without factors where none is recorded."""
-        account = self._records.get(self._realm.name, user) or Account(self._realm.name, user)
+        return self._known(self._records.get(self._realm.name, user) or Account(self._realm.name, user))
+
+    def _known(self, account: Account) -> Account:
         known = tuple(one for one in account.authenticators if one.kind in self.verifiers)
         if account.authenticators and not any(self.verifiers[one.kind].primary for one in known):
             raise RecordError(f"no enrolled factor of this account is offered by realm {self._realm.name}")
@@ -66,7 +68,21 @@ class Accounts:
 
     def fingerprint(self, user: str) -> str:
         """What the account's set-up is now; a pass lives no longer than the set-up that it was given under (A14)."""
+        return self._fingerprint(self.get(user))
+
+    def proven_under(self, user: str, authenticator_id: str) -> str:
+        """The fingerprint of a set-up that has this authenticator: a pass for its proof ends with it, also where it is
+        taken out at this moment. Raises `Void` where it is gone (A14, E9)."""
         account = self.get(user)
+        if all(one.id != authenticator_id for one in account.authenticators):
+            raise Void("the factor was taken out meanwhile")
+        return self._fingerprint(account)
+
+    def changed_to(self, user: str, change: Change) -> str:
+        """The fingerprint after one's own change, whatever others changed since."""
+        return self._fingerprint(self._known(change.after or Account(self._realm.name, user)))
+
+    def _fingerprint(self, account: Account) -> str:
         facts = [self._realm.policy, account.enabled, sorted([one.id, one.kind] for one in account.authenticators)]
         return hashlib.sha256(json.dumps(facts).encode()).hexdigest()[:16]
 
@@ -105,6 +121,8 @@ class Accounts:
         def change(account: Account | None) -> Account:
             current = account or Account(self._realm.name, user)
             if not self.verifiers[new.kind].primary:
+                if self._with_a_factor(current) is None:
+                    raise Void("the factor that these codes stand in for was taken out meanwhile")
                 for old in current.of_kind(new.kind):
                     current = current.without(old.id)
             added = current.with_authenticator(new)

@@ -11,7 +11,8 @@ from tfa_middleware.challenges import LOGIN, Challenge
 from tfa_middleware.errors import PassEnded, Void
 from tfa_middleware.held import Held
 from tfa_middleware.hold import HeaderList
-from tfa_middleware.passes import Pass
+from tfa_middleware.model import Proof
+from tfa_middleware.passrecord import Pass
 from tfa_middleware.realm import Realm
 from tfa_middleware.request import Request
 from tfa_middleware.services import Services
@@ -43,17 +44,19 @@ class Admission:
     ) -> Admitted:
         """A pass for an account of which the policy asks no factor. Raises `PassEnded` where it does by now."""
         facts = {"origin": request.origin, "client": request.client, "owner": owner, "named": named}
-        record = self._new(realm, user, ("pwd",), bindings=realm.tags.bind_all(jar), **facts)
+        fingerprint = realm.accounts.fingerprint(user)
+        record = self._new(realm, user, fingerprint, ("pwd",), bindings=realm.tags.bind_all(jar), **facts)
         if realm.accounts.next_step(user) != PASS:  # asked after the fingerprint was taken, which ends it from now on
             raise PassEnded("a second factor was enrolled meanwhile")
         _own(realm, owner, jar)
         return self._started(realm, record, [], "")
 
-    def by_factor(self, realm: Realm, challenge: Challenge, amr: str) -> Admitted:
+    def by_factor(self, realm: Realm, challenge: Challenge, proof: Proof) -> Admitted:
         """A pass for a challenge that was answered right and is consumed. Raises `Void` where its pass ended."""
         facts = {"origin": challenge.origin, "client": challenge.client}
         facts |= {"owner": challenge.owner, "named": challenge.named}
-        fresh = self._new(realm, challenge.user, ("pwd", amr), proved=self._services.clock(), **facts)
+        amr = ("pwd", proof.amr)
+        fresh = self._new(realm, challenge.user, proof.fingerprint, amr, proved=self._services.clock(), **facts)
         if challenge.purpose != LOGIN:
             return self._started(realm, self._in_place_of(realm, challenge, fresh), [], challenge.wanted)
         _own(realm, challenge.owner, challenge.jar)
@@ -79,18 +82,17 @@ class Admission:
             created=old.created if live else fresh.created,
         )
 
-    def after_change(self, realm: Realm, record: Pass, *, proved: bool) -> Admitted:
+    def after_change(self, realm: Realm, record: Pass, fingerprint: str, *, proved: bool) -> Admitted:
         """The same pass under the account's new set-up, with a new id; every other pass of the account ends (A14)."""
         passes, now = self._services.passes, self._services.clock()
         if not passes.end(realm.name, record.id):  # of two changes at once one is too late: no pass is doubled
             raise Void("the pass ended meanwhile")
         passes.end_all(realm.name, record.user)
-        fingerprint = realm.accounts.fingerprint(record.user)
         proof = now if proved else record.proved
         changed = replace(record, id=new_id(), seen=now, fingerprint=fingerprint, proved=proof)
         return self._started(realm, changed, [], "")
 
-    def _new(self, realm: Realm, user: str, amr: tuple[str, ...], **facts: object) -> Pass:
+    def _new(self, realm: Realm, user: str, fingerprint: str, amr: tuple[str, ...], **facts: object) -> Pass:
         now = self._services.clock()
         base = Pass(
             realm=realm.name,
@@ -102,7 +104,7 @@ class Admission:
             idle=realm.idle,
             amr=amr,
             proved=0,
-            fingerprint=realm.accounts.fingerprint(user),
+            fingerprint=fingerprint,
         )
         return replace(base, **facts)  # type: ignore[arg-type]
 

@@ -14,7 +14,7 @@ from tfa_middleware.held import Held
 from tfa_middleware.hold import Answer, App, HeaderList, StartResponse
 from tfa_middleware.login import FAILED, GOOD, UNDECIDED, Outcome, resolved
 from tfa_middleware.outside import Outside, private, without_ours
-from tfa_middleware.passes import Pass
+from tfa_middleware.passrecord import Pass
 from tfa_middleware.proving import Proving
 from tfa_middleware.realm import Realm
 from tfa_middleware.replies import Replies, answered

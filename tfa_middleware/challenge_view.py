@@ -13,7 +13,7 @@ from tfa_middleware.errors import Locked, Rejected, StoreError, Void
 from tfa_middleware.i18n import N_, catalogue
 from tfa_middleware.mailing import FAILED, LIMITED, SENT, WAIT
 from tfa_middleware.page import Page
-from tfa_middleware.passes import Pass
+from tfa_middleware.passrecord import Pass
 from tfa_middleware.proving import Proving
 from tfa_middleware.realm import Realm
 from tfa_middleware.replies import Replies
@@ -97,7 +97,7 @@ class ChallengeView:
     def _verify(self, page: Page, challenge: Challenge) -> webob.Response:
         try:
             proof = self._proving.answer(page.realm, challenge, page.form, page.request)
-            admitted = self._admission.by_factor(page.realm, challenge, proof.amr)
+            admitted = self._admission.by_factor(page.realm, challenge, proof)
         except Void:
             raise
         except Rejected:
@@ -226,7 +226,7 @@ class ChallengeView:
         opened = self._services.challenges.open(challenge)
         if opened:
             facts = {"realm": challenge.realm, "user": challenge.user, "origin": challenge.origin}
-            self._services.audit.emit("challenge_begun", **facts, purpose=challenge.purpose)
+            self._services.audit.emit("challenge_begun", **facts, warning=False, purpose=challenge.purpose)
         return opened
 
 

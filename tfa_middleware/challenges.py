@@ -14,7 +14,7 @@ from typing import Any
 from tfa_middleware.errors import Locked, RecordError, StoreError
 from tfa_middleware.held import Held
 from tfa_middleware.keys import Keys, Sealer
-from tfa_middleware.model import Message
+from tfa_middleware.model import CLOCK_SKEW, Message
 from tfa_middleware.stores.base import ABSENT, Store, key_part
 
 #: Held logins of one account within one challenge time; what is beyond waits.
@@ -89,7 +89,9 @@ class Challenges:
             return None  # its key was taken out of the key file: it ended with it
         except (ValueError, TypeError, KeyError):
             raise StoreError("a challenge cannot be read") from None
-        return (challenge, entry.version) if challenge.deadline > self._clock() else None
+        now = self._clock()
+        live = challenge.created - CLOCK_SKEW <= now < challenge.deadline  # not one from before the clock was set back
+        return (challenge, entry.version) if live else None
 
     def change(self, challenge: Challenge, version: int) -> bool:
         """Keep a changed challenge in the place of that version; False where another request was faster."""

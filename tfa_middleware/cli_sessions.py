@@ -10,7 +10,7 @@ from tfa_middleware.cli_output import OK, Output, moment
 from tfa_middleware.errors import ConfigError
 
 if TYPE_CHECKING:
-    from tfa_middleware.passes import Pass
+    from tfa_middleware.passrecord import Pass
     from tfa_middleware.services import Services
 
 #: Enough of a session's id to tell it from every other one; the rest stays in the store.

@@ -14,6 +14,7 @@ from tfa_middleware.enrolling import Enrolling
 from tfa_middleware.entitlement import Entitlement, Who
 from tfa_middleware.errors import Locked, Rejected, Void
 from tfa_middleware.i18n import N_, catalogue
+from tfa_middleware.model import Proof
 from tfa_middleware.page import Page
 from tfa_middleware.proving import Proving
 from tfa_middleware.replies import Replies
@@ -37,6 +38,7 @@ class Shown:
 
     kind: str
     codes: tuple[str, ...] = field(repr=False)
+    id: str = ""  # of the authenticator that they are
 
 
 class EnrolView:
@@ -167,9 +169,10 @@ class EnrolView:
     def _enrolled(self, page: Page, who: Who, enrolment: Challenge, enrolled: Enrolled) -> webob.Response:
         """Save it; a waiting login is thereby proven, a pass goes on under the new set-up. Recovery codes come with the
         first factor."""
-        self._enrolling.save(page.realm, enrolment, enrolled)
-        shown = Shown(enrolment.kind, enrolled.show) if enrolled.show else self._recovery_codes(page, who)
-        admitted = self._admitted(page, who, page.realm.accounts.verifiers[enrolment.kind].amr)
+        new = self._enrolling.save(page.realm, enrolment, enrolled)
+        shown = Shown(new.kind, enrolled.show) if enrolled.show else self._recovery_codes(page, who)
+        fingerprint = page.realm.accounts.proven_under(who.user, new.id)
+        admitted = self._admitted(page, who, Proof(new.kind, page.realm.accounts.verifiers[new.kind].amr, fingerprint))
         landing = admitted.landing or self._replies.base(page.request, page.realm)
         if shown.codes:
             return self.codes(page, who.user, shown, landing, admitted)
@@ -177,12 +180,12 @@ class EnrolView:
             return self._challenge_view.released(page.request, who.challenge, admitted)
         return self._services.pages.see_other(landing, admitted.cookies)
 
-    def _admitted(self, page: Page, who: Who, amr: str) -> Admitted:
+    def _admitted(self, page: Page, who: Who, proof: Proof) -> Admitted:
         if page.standing.record is not None:
-            return self._admission.after_change(page.realm, page.standing.record, proved=True)
+            return self._admission.after_change(page.realm, page.standing.record, proof.fingerprint, proved=True)
         if who.challenge is None or not self._services.challenges.consume(who.challenge):
             raise Void("the login is over")
-        return self._admission.by_factor(page.realm, who.challenge, amr)
+        return self._admission.by_factor(page.realm, who.challenge, proof)
 
     def _recovery_codes(self, page: Page, who: Who) -> Shown:
         account = page.realm.accounts.get(who.user)
@@ -196,8 +199,8 @@ class EnrolView:
         made = self._enrolling.answer(page.realm, enrolment, {}, page.request)
         if not isinstance(made, Enrolled):
             raise Rejected("recovery codes ask nothing")
-        self._enrolling.save(page.realm, enrolment, made)
-        return Shown(RECOVERY, made.show)
+        new = self._enrolling.save(page.realm, enrolment, made)
+        return Shown(RECOVERY, made.show, new.id)
 
     def codes(self, page: Page, user: str, shown: Shown, landing: str, admitted: Admitted) -> webob.Response:
         """Secrets of a kind, shown this once."""

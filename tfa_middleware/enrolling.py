@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tfa_middleware.accounts import Change
 from tfa_middleware.challenges import Challenge
 from tfa_middleware.errors import Rejected, Void
 from tfa_middleware.model import Authenticator
@@ -84,16 +83,16 @@ class Enrolling:
             raise Void("the enrolment is over")
         return changed
 
-    def save(self, realm: Realm, enrolment: Challenge, enrolled: Enrolled) -> Change:
+    def save(self, realm: Realm, enrolment: Challenge, enrolled: Enrolled) -> Authenticator:
         """Save what was proven, once: of two confirmations at the same time one is too late (B1, B2, case 54)."""
         if not self._services.challenges.consume(enrolment):
             raise Void("the enrolment is over")
         new = realm.accounts.new(enrolment.kind, enrolled.label, enrolled.data, enrolment.origin)
         self._proving.consume(new.id, enrolled.consumes)
-        change = realm.accounts.add(enrolment.user, new)
+        realm.accounts.add(enrolment.user, new)
         self._services.limiter.rebound(realm.name, enrolment.user, enrolment.kind)
         self._tell(realm, enrolment, new)
-        return change
+        return new
 
     def _tell(self, realm: Realm, enrolment: Challenge, new: Authenticator) -> None:
         event = "enrolled" if realm.accounts.verifiers[new.kind].primary else "recovery_renewed"

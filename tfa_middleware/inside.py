@@ -19,7 +19,8 @@ from tfa_middleware.held import Held
 from tfa_middleware.hold import Answer, App, Edit, HeaderList, StartResponse, Streamed, edited
 from tfa_middleware.linking import Linking
 from tfa_middleware.outside import private, without_ours
-from tfa_middleware.passes import POLL, Pass
+from tfa_middleware.passes import POLL
+from tfa_middleware.passrecord import Pass
 from tfa_middleware.realm import Realm
 from tfa_middleware.rebinding import Rebinding
 from tfa_middleware.replies import Replies

@@ -68,9 +68,10 @@ class Limiter:
     def _refuse(self, record: Record, kind: str, now: float) -> None:
         if record["row"].get(kind, 0) >= self._limits.hard_failures:
             raise Locked("factor is off after too many failures", None)
-        until = max(record["until"].get(kind, 0), record["until"].get(_ACCOUNT, 0))
-        if until > now:
-            raise Locked("too many failures", int(until - now) + 1)
+        rests = [record["until"].get(name, 0) - now for name in (kind, _ACCOUNT)]
+        rest = max(one if one <= self._limits.soft_time else 0 for one in rests)  # a longer one is of a wrong clock
+        if rest > 0:
+            raise Locked("too many failures", int(rest) + 1)
         if sum(_recent(record, now).values()) >= self._limits.rolling_failures:
             oldest = min(map(int, _recent(record, now)))
             raise Locked("too many failures in 30 days", int((oldest + WINDOW_DAYS) * DAY - now) + 1)
@@ -82,7 +83,7 @@ class Limiter:
             if record["row"][name] % limit == 0:
                 record["until"][name] = now + self._limits.soft_time
         today = str(int(now // DAY))
-        record["days"] = _recent(record, now)
+        record["days"] = {day: count for day, count in record["days"].items() if int(day) > _first(now)}
         record["days"][today] = record["days"].get(today, 0) + 1
 
 
@@ -95,9 +96,12 @@ def _cleared(record: Record, kind: str, now: float) -> None:
         record["days"][today] -= 1
 
 
+def _first(now: float) -> float:
+    return now // DAY - WINDOW_DAYS
+
+
 def _recent(record: Record, now: float) -> dict[str, int]:
-    first = now // DAY - WINDOW_DAYS
-    return {day: count for day, count in record["days"].items() if int(day) > first and count > 0}
+    return {day: count for day, count in record["days"].items() if _first(now) < int(day) <= now // DAY and count > 0}
 
 
 def _key(realm: str, user: str) -> str:

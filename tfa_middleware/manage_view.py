@@ -16,7 +16,7 @@ from tfa_middleware.errors import Locked
 from tfa_middleware.i18n import N_, catalogue
 from tfa_middleware.model import Account
 from tfa_middleware.page import Page, moment
-from tfa_middleware.passes import Pass
+from tfa_middleware.passrecord import Pass
 from tfa_middleware.replies import Replies
 from tfa_middleware.services import Services
 from tfa_middleware.stepup import is_fresh
@@ -77,9 +77,10 @@ class ManageView:
         if wanted and not account.authenticators:
             return self._services.pages.see_other(self._replies.base(page.request, page.realm) + "enrol")
         if wanted != account.enabled and account.authenticators:
-            page.realm.accounts.enable(record.user, wanted)
+            change = page.realm.accounts.enable(record.user, wanted)
             self._emit(page, record, "enabled" if wanted else "disabled")
-        return self._changed(page, record)
+            return self._changed(page, record, change)
+        return self._back(page)
 
     def _rename(self, page: Page, record: Pass, account: Account) -> webob.Response:
         label = " ".join(page.form.get("label", "").split())[:60]
@@ -99,17 +100,19 @@ class ManageView:
         if change.before != change.after:
             addresses = ",".join(addresses_of(change))
             self._emit(page, record, "removed", id=target, addresses=addresses)
-        return self._changed(page, record)
+        return self._changed(page, record, change)
 
     def _recovery(self, page: Page, record: Pass, account: Account) -> webob.Response:
         if RECOVERY not in page.realm.accounts.verifiers or not account.authenticators:
             return self._page(page, record, account, status=403)
         codes = self._enrol.make_codes(page, record.user)
-        admitted = self._admission.after_change(page.realm, record, proved=False)
+        fingerprint = page.realm.accounts.proven_under(record.user, codes.id)
+        admitted = self._admission.after_change(page.realm, record, fingerprint, proved=False)
         return self._enrol.codes(page, record.user, codes, self._replies.base(page.request, page.realm), admitted)
 
-    def _changed(self, page: Page, record: Pass) -> webob.Response:
-        admitted = self._admission.after_change(page.realm, record, proved=False)
+    def _changed(self, page: Page, record: Pass, change: Change) -> webob.Response:
+        fingerprint = page.realm.accounts.changed_to(record.user, change)
+        admitted = self._admission.after_change(page.realm, record, fingerprint, proved=False)
         return self._back(page, admitted.cookies)
 
     def _back(self, page: Page, headers: list[tuple[str, str]] | None = None) -> webob.Response:

@@ -13,7 +13,7 @@ from tfa_middleware.errors import BadRequest, TwoFactorError
 from tfa_middleware.hold import App, ApplicationError, Environ, HeaderList, StartResponse, guarded
 from tfa_middleware.inside import Inside
 from tfa_middleware.outside import Outside
-from tfa_middleware.passes import Pass
+from tfa_middleware.passrecord import Pass
 from tfa_middleware.paths import NOWHERE
 from tfa_middleware.proving import Proving
 from tfa_middleware.realm import LOGIN, PUBLIC, Realm

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+#: How far the clocks of two machines of ours may be apart, in seconds. What is from a later time than that was made
+#: while a clock was wrong.
+CLOCK_SKEW = 60
 JSON = Any
 Headers = tuple[tuple[str, str], ...]
 
@@ -76,3 +79,12 @@ class Message:
     to: str
     subject: str
     text: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Proof:
+    """A second factor was proven: of which kind, as which RFC 8176 method, under which set-up of the account."""
+
+    kind: str
+    amr: str
+    fingerprint: str

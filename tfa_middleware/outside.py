@@ -83,7 +83,7 @@ class Outside:
             jar, merged = ({}, []) if known else (jar, merged)
 
         def edit(status: str, headers: HeaderList) -> HeaderList:
-            headers = private([*headers, *merged])
+            headers = [*headers, *merged]
             if realm.quarantine.free(jar, session.id) != jar:
                 # The answer may be of the session that a login opened meanwhile (case 14).
                 raise PassEnded("a login was made with these cookies while the application worked on the request")
@@ -93,7 +93,7 @@ class Outside:
                 # It may have been a login by fields that the realm does not name.
                 changed = replace(changed, id=new_id(), tried=ANY)
                 realm.quarantine.hand_over(session.id, jar, changed.id)
-            return headers if changed is session else [*headers, realm.cookie.header(changed)]
+            return private(headers if changed is session else unshared([*headers, realm.cookie.header(changed)]))
 
         return self._app(request.forwarded(cookies.header(jar), (*jar, *SESSION_NAMES)), edited(start_response, edit))
 
@@ -146,18 +146,33 @@ def without_ours(services: Services, headers: HeaderList) -> HeaderList:
 
 def private(headers: HeaderList) -> HeaderList:
     """The headers so that no shared cache keeps the answer (G8), and any cache knows that cookies matter (G9)."""
-    shared = [value for name, value in headers if name.lower() == "cache-control"]
-    if any("public" in value.lower() or "s-maxage" in value.lower() for value in shared):
-        headers = [(name, value) for name, value in headers if name.lower() != "cache-control"]
-        headers.append(("Cache-Control", _as_private(", ".join(shared))))
+    said = _cache_control(headers)
+    if "public" in said.lower() or "s-maxage" in said.lower():
+        headers = _with_cache_control(headers, _as_private(said))
     varies = ",".join(value for name, value in headers if name.lower() == "vary").lower().split(",")
     if {"cookie", "*"} & {name.strip() for name in varies}:
         return headers
     return [*headers, ("Vary", "Cookie")]
 
 
+def unshared(headers: HeaderList) -> HeaderList:
+    """The headers of an answer that gives a browser its session: no shared cache gives it to another one."""
+    said = _cache_control(headers)
+    if "private" in said.lower() or "no-store" in said.lower():
+        return headers
+    return _with_cache_control(headers, _as_private(said))
+
+
+def _cache_control(headers: HeaderList) -> str:
+    return ", ".join(value for name, value in headers if name.lower() == "cache-control")
+
+
+def _with_cache_control(headers: HeaderList, value: str) -> HeaderList:
+    return [*((name, one) for name, one in headers if name.lower() != "cache-control"), ("Cache-Control", value)]
+
+
 def _as_private(text: str) -> str:
-    parts = [part.strip() for part in text.split(",")]
+    parts = [part for one in text.split(",") if (part := one.strip())]
     rest = [part for part in parts if part.lower() != "public" and not part.lower().startswith("s-maxage")]
     return ", ".join(["private", *(part for part in rest if part.lower() != "private")])
 

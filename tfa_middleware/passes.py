@@ -7,14 +7,14 @@ forgets its verdicts. The same look notices an edited record file.
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 
 from tfa_middleware.errors import PassEnded, StoreError
-from tfa_middleware.sessions import Bindings
+from tfa_middleware.model import CLOCK_SKEW
+from tfa_middleware.passrecord import Pass, dumped, loaded
 from tfa_middleware.stores.base import ABSENT, Store, key_part
 
 #: Seconds within which every worker has seen that a pass ended.
@@ -24,37 +24,6 @@ SEEN_EVERY = 60
 RENEWABLE = 7 * 86400
 CACHE = 20_000
 _GENERATION = "generation"
-
-
-@dataclass(frozen=True)
-class Pass:
-    """One live pass. Times are seconds since the epoch; ``proved`` is when a second factor was last proven (0: never),
-    ``fingerprint`` what the account's factors were then."""
-
-    realm: str
-    id: str
-    user: str
-    created: float
-    seen: float
-    until: float
-    idle: int
-    amr: tuple[str, ...]
-    proved: float
-    fingerprint: str
-    bindings: Bindings = field(default_factory=dict)
-    origin: str = ""
-    client: str = ""
-    owner: str = ""  # the login that holds its cookies in quarantine
-    named: str = ""  # what whoami said at the login
-
-    @property
-    def names(self) -> str:
-        """Whom whoami names while the session is this pass's."""
-        return self.named or self.user
-
-    def expires(self) -> float:
-        """When it ends, by age or by idleness, whichever comes first (A12)."""
-        return min(self.until, self.seen + self.idle)
 
 
 @dataclass
@@ -86,7 +55,7 @@ class Passes:
         """The verdict kept for this very Cookie header, if it still holds."""
         self.refresh()
         found = self._verdicts.get((realm, cookie))
-        if found is None or now >= found.expires:
+        if found is None or not found.seen - CLOCK_SKEW <= now < found.expires:
             return None
         if now - found.seen >= SEEN_EVERY:
             return self._seen_again(realm, cookie, found, now)
@@ -134,12 +103,12 @@ class Passes:
         self._store.put(_index(record), b"1", ttl=ttl)
         if record.owner:
             self._store.put(f"owner:{record.owner}", f"{record.realm} {record.id}".encode(), ttl=ttl)
-        self._store.put(_key(record.realm, record.id), _dumped(record), ttl=ttl)
+        self._store.put(_key(record.realm, record.id), dumped(record), ttl=ttl)
 
     def get(self, realm: str, session_id: str) -> Pass | None:
         """The pass of a session id, also one that ran out by time; None where it ended."""
         entry = self._store.get(_key(realm, session_id))
-        return _loaded(entry.value) if entry else None
+        return loaded(entry.value) if entry else None
 
     def of_owner(self, owner: str) -> Pass | None:
         """The live pass whose login holds cookies in quarantine under this id."""
@@ -157,36 +126,46 @@ class Passes:
             entry = self._store.get(key)
             if entry is None:
                 return None
-            changed = change(_loaded(entry.value))
+            changed = change(loaded(entry.value))
             ttl = changed.until - self._clock() + RENEWABLE
-            if self._store.put(key, _dumped(changed), ttl=ttl, version=entry.version):
+            if self._store.put(key, dumped(changed), ttl=ttl, version=entry.version):
                 return changed
         raise StoreError("a pass is changed too often at once")
 
     def end(self, realm: str, session_id: str) -> bool:
         """End a pass for all workers; whether there was one. Verdicts of this worker are forgotten at once."""
-        record = self.get(realm, session_id) or self._put_aside(realm, session_id)
-        ended = record is not None and self._store.delete(_key(realm, session_id))
-        self._store.delete(_aside(realm, session_id))  # after the pass: so none that is being suspended slips by
-        if record is not None:
-            self._store.delete(_index(record))
-            self._told()
+        with self._telling():
+            record = self.get(realm, session_id) or self._put_aside(realm, session_id)
+            ended = record is not None and self._store.delete(_key(realm, session_id))
+            self._store.delete(_aside(realm, session_id))  # after the pass: so none that is being suspended slips by
+            if record is not None:
+                self._store.delete(_index(record))
         return ended
 
-    def _told(self) -> None:
-        self._store.incr(_GENERATION, ttl=10 * 365 * 86400)
+    @contextmanager
+    def _telling(self) -> Iterator[None]:
+        """Tell all workers that a pass ends: before, for the case that this one dies on the way, and after, whatever
+        went wrong meanwhile: nobody knows what a store did that gave no answer."""
+        self._tell()
+        try:
+            yield
+        finally:
+            self._tell()
+
+    def _tell(self) -> None:
         self._forget()
+        self._store.incr(_GENERATION, ttl=10 * 365 * 86400)
 
     def suspend(self, record: Pass) -> None:
         """Put a live pass aside, and wait until no worker can still serve a verdict of it. Raises `PassEnded` where it
         is not live any more: then another pass may have taken its place, with the same cookies."""
         aside, ttl = _aside(record.realm, record.id), record.until - self._clock() + RENEWABLE
-        alone = self._store.put(aside, _dumped(record), ttl=ttl, version=ABSENT)
-        if not alone or not self._store.delete(_key(record.realm, record.id)):
-            if alone:
-                self._store.delete(aside)
-            raise PassEnded("the pass ended while the request was on its way")
-        self._told()
+        with self._telling():
+            alone = self._store.put(aside, dumped(record), ttl=ttl, version=ABSENT)
+            if not alone or not self._store.delete(_key(record.realm, record.id)):
+                if alone:
+                    self._store.delete(aside)
+                raise PassEnded("the pass ended while the request was on its way")
         time.sleep(1.1 * POLL)
 
     def revoke(self, record: Pass) -> None:
@@ -197,13 +176,13 @@ class Passes:
     def resume(self, record: Pass) -> None:
         """Bring back what `suspend` put aside, unless it was ended meanwhile. Only for who suspended it."""
         ttl = record.until - self._clock() + RENEWABLE
-        back = self._store.put(_key(record.realm, record.id), _dumped(record), ttl=ttl, version=ABSENT)
+        back = self._store.put(_key(record.realm, record.id), dumped(record), ttl=ttl, version=ABSENT)
         if not self._store.delete(_aside(record.realm, record.id)) and back:
             self.end(record.realm, record.id)
 
     def _put_aside(self, realm: str, session_id: str) -> Pass | None:
         entry = self._store.get(_aside(realm, session_id))
-        return _loaded(entry.value) if entry else None
+        return loaded(entry.value) if entry else None
 
     # -- many
 
@@ -214,7 +193,7 @@ class Passes:
         for key in list(self._store.keys(prefix)):
             _, of_realm, _, session_id = key.split(":")
             record = self.get(of_realm, session_id) or self._put_aside(of_realm, session_id)
-            if record and (user is None or record.user == user) and record.expires() > self._clock():
+            if record and (user is None or record.user == user) and record.live(self._clock()):
                 yield record
 
     def end_all(self, realm: str, user: str, *, but: str = "") -> int:
@@ -234,17 +213,3 @@ def _aside(realm: str, session_id: str) -> str:
 
 def _index(record: Pass) -> str:
     return f"user:{record.realm}:{key_part(record.user)}:{record.id}"
-
-
-def _dumped(record: Pass) -> bytes:
-    return json.dumps(asdict(record), separators=(",", ":")).encode()
-
-
-def _loaded(value: bytes) -> Pass:
-    try:
-        facts: dict[str, Any] = json.loads(value)
-        facts["amr"] = tuple(facts["amr"])
-        facts["bindings"] = {name: tuple(tags) for name, tags in facts["bindings"].items()}
-        return Pass(**facts)
-    except (ValueError, TypeError, KeyError, AttributeError):
-        raise StoreError("a pass cannot be read") from None

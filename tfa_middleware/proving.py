@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TypeVar
 
 from tfa_middleware.accounts import Way, way_name
@@ -12,7 +12,7 @@ from tfa_middleware.challenges import Challenge
 from tfa_middleware.errors import RecordError, Rejected, StoreError, Void
 from tfa_middleware.i18n import catalogue
 from tfa_middleware.mailing import NONE, Mailing
-from tfa_middleware.model import Message, Visit
+from tfa_middleware.model import Message, Proof, Visit
 from tfa_middleware.realm import Realm
 from tfa_middleware.replies import place
 from tfa_middleware.request import Request
@@ -21,14 +21,6 @@ from tfa_middleware.verifiers.base import Begun, Form, Once, Prompt, Rising, Ver
 
 _LOG = logging.getLogger("tfa_middleware")
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class Proof:
-    """A second factor was proven: of which kind, as which RFC 8176 method."""
-
-    kind: str
-    amr: str
 
 
 class Proving:
@@ -108,6 +100,7 @@ class Proving:
         try:
             verified = self._verified(realm, verifier, counted, form, request)
             self.consume(verified.authenticator.id, verified.consumes)
+            fingerprint = realm.accounts.proven_under(challenge.user, verified.authenticator.id)
             if not self._services.challenges.consume(counted):
                 raise Rejected("replayed")
         except Rejected as error:
@@ -119,7 +112,7 @@ class Proving:
             raise
         limiter.succeeded(realm.name, challenge.user, kind)
         self._used(realm, counted, verified, request)
-        return Proof(kind, verifier.amr)
+        return Proof(kind, verifier.amr, fingerprint)
 
     def _verified(
         self, realm: Realm, verifier: Verifier, challenge: Challenge, form: Form, request: Request

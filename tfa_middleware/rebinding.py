@@ -8,7 +8,7 @@ from dataclasses import replace
 from tfa_middleware import cookies
 from tfa_middleware.hold import HeaderList
 from tfa_middleware.outside import private, without_ours
-from tfa_middleware.passes import Pass
+from tfa_middleware.passrecord import Pass
 from tfa_middleware.realm import Realm
 from tfa_middleware.request import SESSION_LIKE, Request
 from tfa_middleware.services import Services

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from tfa_middleware import cookies
 from tfa_middleware.hold import Environ
 from tfa_middleware.outside import kept
-from tfa_middleware.passes import Pass, Verdict
+from tfa_middleware.passes import Verdict
+from tfa_middleware.passrecord import Pass
 from tfa_middleware.realm import Realm
 from tfa_middleware.request import Request, has_body
 from tfa_middleware.routes import Route
@@ -80,7 +81,7 @@ class Standings:
     def _alive(self, realm: Realm, session_id: str, now: float) -> Pass | None:
         """The live pass under the account's present set-up; a changed set-up ends it (A14)."""
         record = self._passes.get(realm.name, session_id)
-        if record is None or record.expires() <= now:
+        if record is None or not record.live(now):
             return None
         if record.fingerprint == realm.accounts.fingerprint(record.user):
             return record

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tfa_middleware.model import Account
-from tfa_middleware.passes import Pass
+from tfa_middleware.passrecord import Pass
 from tfa_middleware.realm import Realm
 
 

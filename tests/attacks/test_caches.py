@@ -114,3 +114,13 @@ def test_refusals_are_in_no_cache(tmp_path: Path) -> None:  # G8
             for path in ("/private", "/_tfa/user/challenge", "/_tfa/user/nothing"):
                 reply = send(stage.app, request(path, cookie=client.cookie, **more))
                 assert reply.all("cache-control") == ["no-store"], (path, more)
+
+
+@pytest.mark.parametrize("says", [None, "max-age=600", "no-cache", "public", "private, max-age=9", "no-store"])
+def test_no_cache_gives_one_visitors_session_to_another(says: str | None, tmp_path: Path) -> None:  # G8
+    console = Generous()
+    console.says = (("Cache-Control", says),) if says else ()
+    reply = Stage(tmp_path, console).client().get("/login")
+    assert [line for line in reply.all("set-cookie") if "tfa" in line]
+    assert len(reply.all("cache-control")) == 1
+    assert re.search(r"\bprivate\b|no-store", reply.all("cache-control")[0])

@@ -200,7 +200,7 @@ def test_a_record_whose_factors_the_realm_does_not_offer_is_no_free_pass(records
 
 def test_the_ways_to_answer_are_in_the_realms_order(records: AccountStore, clock: Clock) -> None:
     accounts = over(records, clock, verifiers=("email", "totp", "recovery"))
-    codes, totp, email = (enrol(accounts, kind) for kind in ("recovery", "totp", "email"))
+    totp, codes, email = (enrol(accounts, kind) for kind in ("totp", "recovery", "email"))
     ways = accounts.ways(accounts.get("alice"))
     assert ways == (Way("email", "", (email,)), Way("totp", "", (totp,)), Way("recovery", "", (codes,)))
     assert [way.name for way in ways] == ["email", "totp", "recovery"]

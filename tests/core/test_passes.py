@@ -11,7 +11,8 @@ from support.clock import START, Clock
 
 from tfa_middleware import passes as passes_module
 from tfa_middleware.errors import PassEnded, StoreError
-from tfa_middleware.passes import POLL, RENEWABLE, SEEN_EVERY, Pass, Passes
+from tfa_middleware.passes import POLL, RENEWABLE, SEEN_EVERY, Passes
+from tfa_middleware.passrecord import Pass
 from tfa_middleware.stores.base import Store
 from tfa_middleware.stores.memory import MemoryStore
 

@@ -15,7 +15,7 @@ from support.spy import Spy
 from tfa_middleware.challenges import LOGIN, Challenge
 from tfa_middleware.errors import BadRequest
 from tfa_middleware.model import Authenticator
-from tfa_middleware.passes import Pass
+from tfa_middleware.passrecord import Pass
 from tfa_middleware.request import Request
 from tfa_middleware.routes import Routes
 from tfa_middleware.sessions import PASSED, PENDING, VISITOR, Session

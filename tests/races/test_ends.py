@@ -62,7 +62,6 @@ def gone(crowd: Crowd, how: str) -> None:
     crowd.bench.services.passes.end_all("user", "alice")
 
 
-@pytest.mark.xfail(strict=True, reason="the fingerprint of the set-up is taken after the proof")
 @pytest.mark.parametrize("how", ["remove", "reset"])
 def test_a_factor_that_goes_between_its_proof_and_its_pass(
     how: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

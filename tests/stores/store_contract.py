@@ -180,6 +180,14 @@ class StoreContract:
         assert store.get("c") is None
         assert store.incr("c", ttl=10 * self.unit) == 1
 
+    def test_a_counter_from_a_time_that_was_wrong_lives_no_longer_than_a_new_one(
+        self, store: Store, elapse: Callable[[float], None]
+    ) -> None:
+        store.incr("c", ttl=86400)
+        assert store.incr("c", ttl=10 * self.unit) == 2
+        elapse(11 * self.unit)
+        assert store.get("c") is None
+
     def test_counting_what_is_no_number_is_an_error(self, store: Store) -> None:
         store.put("a", BYTES, ttl=60)
         with pytest.raises(StoreError):

@@ -43,7 +43,8 @@ class Store(Protocol):
         """Remove a live entry and say True; with ``version``, only where it still has it. False removes nothing."""
 
     def incr(self, key: str, *, ttl: float, by: int = 1) -> int:
-        """Add to a counter and give the new count. ``ttl`` is set when the counter is born, never extended."""
+        """Add to a counter and give the new count. ``ttl`` is set when the counter is born and never extended; one that
+        would live longer than that was born while a clock was ahead, and is cut to it."""
 
     def keys(self, prefix: str) -> Iterator[str]:
         """The keys of live entries that begin with ``prefix``, in no order; counters included."""

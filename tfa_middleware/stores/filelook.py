@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 #: What tells two files apart without reading them; empty when there is no file.
 Stamp = tuple[int, ...]
@@ -24,7 +24,7 @@ class Look:
     """
 
     stamp: Stamp
-    raw: bytes | None
+    raw: bytes | None = field(repr=False)
     digest: str
     age: float
     since: float

@@ -57,7 +57,8 @@ class MemoryStore(Store):
         with self._lock:
             row = self._live(key)
             count = by + (count_of(row.entry.value) if row else 0)
-            self._write(key, b"%d" % count, row.expires if row else self._clock() + ttl)
+            ends = self._clock() + ttl
+            self._write(key, b"%d" % count, min(row.expires, ends) if row else ends)
             return count
 
     def keys(self, prefix: str) -> Iterator[str]:

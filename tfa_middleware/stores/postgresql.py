@@ -42,7 +42,7 @@ _INCR = f"""INSERT INTO tfa_entry (key, value, version, expires)
     ON CONFLICT (key) DO UPDATE SET version = excluded.version,
     value = CASE WHEN {_OVER} THEN excluded.value
         ELSE convert_to((convert_from(tfa_entry.value, 'UTF8')::bigint + %(by)s::bigint)::text, 'UTF8') END,
-    expires = CASE WHEN {_OVER} THEN excluded.expires ELSE tfa_entry.expires END
+    expires = CASE WHEN {_OVER} THEN excluded.expires ELSE least(tfa_entry.expires, excluded.expires) END
     RETURNING convert_from(value, 'UTF8')"""  # noqa: S608
 _KEYS = f"SELECT key FROM tfa_entry WHERE key >= %(key)s AND key < %(end)s AND {_LIVE}"  # noqa: S608
 _PURGE = f"""DELETE FROM tfa_entry WHERE key IN

@@ -38,7 +38,7 @@ _INCR = """
 local born = redis.call('EXISTS', KEYS[1]) == 0
 local count = redis.call('HINCRBY', KEYS[1], 'v', ARGV[1])
 redis.call('HSET', KEYS[1], 'n', ARGV[2])
-if born then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+if born or redis.call('PTTL', KEYS[1]) > tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
 return count
 """
 

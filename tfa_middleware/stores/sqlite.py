@@ -90,7 +90,7 @@ class SqliteStore(Store):
         check_key(key)
         with self._writing() as (db, now):
             row = db.execute(_COUNT, (key, now)).fetchone()
-            count, expires = (count_of(row[0]) + by, row[1]) if row else (by, now + ttl)
+            count, expires = (count_of(row[0]) + by, min(row[1], now + ttl)) if row else (by, now + ttl)
             db.execute(_SET, (key, b"%d" % count, new_version(), expires))
         return count
 

@@ -13,13 +13,11 @@ from tfa_middleware.codes import decimal, random_decimal, same
 from tfa_middleware.declare import count, key, seconds
 from tfa_middleware.errors import RecordError, Rejected
 from tfa_middleware.i18n import N_
-from tfa_middleware.model import JSON, Account, Authenticator, Message, Visit
+from tfa_middleware.model import CLOCK_SKEW, JSON, Account, Authenticator, Message, Visit
 from tfa_middleware.verifiers.base import Begun, Enrolled, Form, Once, Prompt, State, Verified
 
 #: NIST SP 800-63B-4 3.1.3.2: a code is good for at most ten minutes.
 LONGEST = 600
-#: How far the clocks of two machines of ours may be apart, in seconds.
-CLOCK_SKEW = 60
 
 
 def _life(value: str) -> int:
