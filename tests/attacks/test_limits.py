@@ -5,15 +5,12 @@ from __future__ import annotations
 import re
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
 import pytest
+from support.counting import comparisons
 
 from attacks.stage import Stage
 from attacks.wire import Client
-from tfa_middleware.verifiers.email import Email
-from tfa_middleware.verifiers.recovery import Recovery
-from tfa_middleware.verifiers.totp import Totp
 
 CHALLENGE, MANAGE = "/_tfa/user/challenge", "/_tfa/user/"
 KINDS = ["totp", "email", "recovery"]
@@ -22,16 +19,7 @@ DAY = 86_400
 
 @pytest.fixture
 def looked_at(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How many answers each kind compared."""
-    seen: Counter[str] = Counter()
-    for one in (Totp, Email, Recovery):
-
-        def counted(self: Any, *given: Any, real: Any = one.verify, kind: str = one.kind) -> Any:
-            seen[kind] += 1
-            return real(self, *given)
-
-        monkeypatch.setattr(one, "verify", counted)
-    return seen
+    return comparisons(monkeypatch)
 
 
 def staged(folder: Path, **limits: str) -> tuple[Stage, list[str]]:

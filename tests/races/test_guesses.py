@@ -7,27 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.counting import comparisons
 
 from races.crowd import REFUSED, ROUNDS, Crowd, send, token
-from tfa_middleware.verifiers.email import Email
-from tfa_middleware.verifiers.recovery import Recovery
-from tfa_middleware.verifiers.totp import Totp
 
 WRONG = {"recovery": "AAAA-AAAA-AAAA-AAAA"}
 
 
 @pytest.fixture
 def looked_at(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
-    """How often each kind compared an answer."""
-    seen: Counter[str] = Counter()
-    for one in (Totp, Email, Recovery):
-
-        def counted(self: Any, *given: Any, real: Any = one.verify, kind: str = one.kind) -> Any:
-            seen[kind] += 1
-            return real(self, *given)
-
-        monkeypatch.setattr(one, "verify", counted)
-    return seen
+    return comparisons(monkeypatch)
 
 
 def waiting(crowd: Crowd, kind: str, times: int) -> list[Any]:
