@@ -109,6 +109,7 @@ PLANS: dict[str, Plan] = {
         lines(st.just(b"application/json"), QUERIES, JSON),
         lines(KINDS, QUERIES, BODY),
     ),
+    "query": of("username|password|sid|SID|%73id|s.id|JSESSIONID|=|&|;|x|+|%20|%00|[]|right"),
     "location": LOCATIONS,
     "path": PATHS,
     "local_path": PATHS,

@@ -11,6 +11,7 @@ from fuzz import (
     target_link,
     target_login,
     target_paths,
+    target_query,
     target_records,
     target_tokens,
 )
@@ -20,6 +21,7 @@ TARGETS: dict[str, Callable[[bytes], None]] = {
     "cookie_value": target_cookies.cookie_value,
     "set_cookie": target_cookies.set_cookie,
     "login_body": target_login.login_body,
+    "query": target_query.query,
     "location": target_login.location,
     "path": target_paths.path,
     "local_path": target_paths.local_path,
