@@ -157,6 +157,11 @@ class World:
         """The id of a factor."""
         return self._account(user).of_kind(kind)[0].id
 
+    def all_but(self, user: str) -> list[Account]:
+        """The accounts of everybody else; nobody proves a factor as Mallory, whose records change by use."""
+        with self.store.at_rest():
+            return [one for one in self.accounts.inner.all() if one.user not in (user, "mallory")]
+
     def _account(self, user: str) -> Account:
         with self.store.at_rest():
             return self.accounts.inner.get("user", user) or Account("user", user)
