@@ -121,42 +121,13 @@ def test_a_used_code_is_used_in_every_spelling(factor: Factor) -> None:  # cases
 
 
 RUBBISH = [
-    *("", " ", "-", "0", "000000", "null", "None", "true", "-1", "+1", "1e5", "0x1F", "0b1", "1_0", "NaN", "inf"),
-    *(
-        "\u0660\u0661\u0662\u0663\u0664\u0665",
-        "\uff11\uff12\uff13\uff14\uff15\uff16",
-        "\u0966\u0967\u0968\u0969\u096a\u096b",
-        "\U0001d7ce\U0001d7cf\U0001d7d0\U0001d7d1\U0001d7d2\U0001d7d3",
-        "\u2460\u2461\u2462\u2463\u2464\u2465",
-        "12345",
-        "1234567",
-        "12345\x00",
-        "\x00" * 6,
-        "[]",
-        "{}",
-    ),
-    *(
-        "x" * 10_000,
-        "9" * 10_000,
-        "123456\n",
-        "\r\n123456",
-        "%",
-        "%s",
-        "{0}",
-        "' OR ''='",
-        "\ud800",
-        "\ufb00\ufb00\ufb00",
-        "\u202e654321",
-    ),
-    *(
-        "AAAA-AAAA-AAAA-AAAA",
-        "aaaaaaaaaaaaaaaa",
-        "\uff21" * 16,
-        "\xdf" * 16,
-        "A" * 15,
-        "A" * 17,
-    ),
-]
+    "", " ", "-", "0", "000000", "null", "None", "true", "-1", "+1", "1e5", "0x1F", "0b1", "1_0", "NaN", "inf",
+    "\u0660\u0661\u0662\u0663\u0664\u0665", "\uff11\uff12\uff13\uff14\uff15\uff16",
+    "\u0966\u0967\u0968\u0969\u096a\u096b", "\U0001d7ce\U0001d7cf\U0001d7d0\U0001d7d1\U0001d7d2\U0001d7d3",
+    "\u2460\u2461\u2462\u2463\u2464\u2465", "12345", "1234567", "12345\x00", "\x00" * 6, "[]", "{}", "x" * 10_000,
+    "9" * 10_000, "123456\n", "\r\n123456", "%", "%s", "{0}", "' OR ''='", "\ud800", "\ufb00\ufb00\ufb00",
+    "\u202e654321", "AAAA-AAAA-AAAA-AAAA", "aaaaaaaaaaaaaaaa", "\uff21" * 16, "\xdf" * 16, "A" * 15, "A" * 17,
+]  # fmt: skip
 
 
 def test_what_is_no_code_is_wrong_and_nothing_else(factor: Factor) -> None:  # case 43, B11
