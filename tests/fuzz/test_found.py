@@ -23,7 +23,8 @@ FORM_INSIDE = {
 @pytest.mark.parametrize("habit", [NEW, IN_PLACE, SILENT])
 @pytest.mark.parametrize("kind", FORM_INSIDE)
 def test_a_login_in_a_body_of_another_type(tmp_path: Path, kind: str, habit: str, more: Mapping[str, str]) -> None:
-    """A6: an application that reads forms whatever the type says, as Bottle does, logs in by such a body."""
+    """An application that reads forms whatever the type says, as Bottle does, logs in by such a body."""
+    # A6
     stage = Stage(tmp_path, Console(habit), **more)
     client = stage.passed("mallory")
     client.post("/login", FORM_INSIDE[kind], CONTENT_TYPE=kind)
