@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections import Counter
 
 import pytest
@@ -246,11 +247,25 @@ class TestMail:
         assert f"at a b c by {'x' * 100}." in words
         assert " at - by -." in " ".join(begun(host="", client="\u200b ")[1].text.split())
 
+    def test_no_line_is_longer_than_76(self) -> None:  # C14: none is folded on its way
+        for length in range(1, 60):
+            lines = begun(client="x" * length)[1].text.split("\n")
+            assert max(map(len, lines)) <= 76
+
+    def test_its_times_are_utc_wherever_the_server_stands(self, monkeypatch: pytest.MonkeyPatch) -> None:  # C11
+        with monkeypatch.context() as patch:
+            patch.setenv("TZ", "Asia/Tokyo")
+            time.tzset()
+            words = begun()[1].text
+        time.tzset()
+        assert "2023-11-14 22:13 UTC" in words
+
     def test_it_has_no_link_even_where_the_request_smuggles_one(self) -> None:  # C11
         _, mail = begun(
             client="see https://eve.example.net/\r\n\r\nyour account is closed", host="a.example\r\nhttp://x"
         )
         assert "://" not in mail.text
+        assert "at a.example http x by see https eve.example.net/ your" in " ".join(mail.text.split())
         assert not re.search(r"^your account", mail.text, re.MULTILINE)
 
     def test_the_subject_has_no_code(self) -> None:  # C12

@@ -230,11 +230,12 @@ class TestRecords:
             {"secret": ""},
             {"secret": None},
             {"secret": "no base32!"},
-            {"digits": 4},
+            {"digits": 5},
+            {"digits": 9},
             {"digits": "6"},
             {"digits": True},
-            {"period": 0},
-            {"period": 3600},
+            {"period": 29},
+            {"period": 121},
             {"algorithm": "MD5"},
             {"algorithm": ["SHA1"]},
         ],
@@ -293,6 +294,11 @@ class TestEnrolment:
         with pytest.raises(Rejected) as caught:
             totp().finish_enrolment(self.account, begun.state, {"code": code}, visit())
         assert caught.value.clock_offset == 300
+
+    def test_the_seed_is_written_whole(self, monkeypatch: pytest.MonkeyPatch) -> None:  # B3
+        monkeypatch.setattr("secrets.token_bytes", lambda size: base64.b32decode("X" * 32)[:size])
+        state = totp().begin_enrolment(self.account, {}, visit()).state
+        assert state == {"step": "prove", "secret": "X" * 32, "digits": 6, "period": 30, "algorithm": "SHA1"}
 
     def test_a_seed_of_the_client_is_ignored(self) -> None:  # B9
         own = record().data["secret"]

@@ -187,6 +187,11 @@ def test_tags_tell_names_and_values_apart(name: str, value: str, other_name: str
     assert (TAGS.all(name, value)[0] == TAGS.all(other_name, other_value)[0]) == same
 
 
+def test_octets_that_are_no_text_have_a_tag_of_their_own() -> None:  # A4: as WSGI and the parser give them
+    assert len({TAGS.all("sid", value) for value in ("\udc80", "\udc81", "\u20ac", "")}) == 4
+    assert TAGS.all("\udcff", "x") == TAGS.all("\udcff", "x")
+
+
 def test_a_tag_belongs_to_its_purpose_realm_and_key() -> None:  # A21, F5
     found = {Tags(KEYS, purpose, realm).all("sid", "x") for purpose in ("binding", "other") for realm in ("a", "b")}
     assert len({tag for tags in found for tag in tags}) == 8
