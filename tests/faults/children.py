@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -22,7 +23,9 @@ DONE, FAILED = 0, 1
 
 def in_child(act: Act) -> int:
     """Run ``act`` in a child; its exit code, or minus the signal that ended it."""
-    child = os.fork()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of threads of the test runner: the child needs none
+        child = os.fork()
     if child == 0:
         code = FAILED
         try:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import os
 import signal
 import sqlite3
-import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -74,12 +73,21 @@ def test_a_lock_on_sqlite(mode: str, tmp_path: Path, monkeypatch: pytest.MonkeyP
     store.close()
 
 
+def children_of(parent: int) -> list[int]:
+    """The processes that a process began, as Linux lists them."""
+    texts = []
+    for path in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):  # it ended meanwhile
+            texts.append(path.read_text())
+    facts = [(text.split(" ", 1)[0], text.rpartition(")")[2].split()) for text in texts]
+    return [int(process) for process, rest in facts if int(rest[1]) == parent]
+
+
 @contextmanager
 def stopped(server: Server) -> Iterator[None]:
     """The server and its children stand still."""
     assert server.process is not None
-    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(server.process.pid)], capture_output=True, check=False)
-    family = [server.process.pid, *map(int, listed.stdout.split())]
+    family = [server.process.pid, *children_of(server.process.pid)]
     for process in family:
         os.kill(process, signal.SIGSTOP)
     try:
