@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from attacks.stage import WHOAMI
-from attacks.wire import Client
 
 from faults.world import CHALLENGE, MAIN, Person, Shape, Stopped, World
 
@@ -245,17 +244,3 @@ def begun(journey: Journey, world: World) -> Person:
     journey.before(world, person)
     world.save()
     return person
-
-
-def copied(person: Person) -> Person:
-    """The same browser anew, for another run."""
-    again = Person(person.app, **person.jar)
-    again.notes = dict(person.notes)
-    return again
-
-
-def served(client: Client, user: str) -> bool:
-    """Whether these cookies open the console or the person's management page."""
-    secret = f"SECRET of {user}".encode() in client.get("/private").body
-    page = client.get(MAIN).body
-    return secret or (b"sign_out_everywhere" in page and user.encode() in page)

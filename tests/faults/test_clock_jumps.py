@@ -9,8 +9,8 @@ import pytest
 from attacks.wire import Client
 from support.clock import START
 
-from faults.journeys import JOURNEYS, Journey, begun, copied, gets_in, held, served
-from faults.world import CHALLENGE, LONG, Stopped, World
+from faults.journeys import JOURNEYS, Journey, begun, gets_in, held
+from faults.world import CHALLENGE, LONG, Stopped, World, copied, served
 
 DAY, YEAR = 86400.0, 365 * 86400.0
 JUMPS = [600.0, -600.0, DAY, -DAY, YEAR, -YEAR, 1000 - START]

@@ -9,8 +9,8 @@ import pytest
 from attacks.wire import Client
 
 from faults.broken import INSTEAD, JUNK, SECRET, UNANSWERED, BrokenAccounts, BrokenStore
-from faults.journeys import JOURNEYS, Journey, begun, copied, gets_in, served
-from faults.world import LONG, Person, Stopped, World, lines
+from faults.journeys import JOURNEYS, Journey, begun, gets_in
+from faults.world import LONG, Person, Stopped, World, copied, lines, served
 
 WHOLE = ("app", "guess")
 RAISING = (*INSTEAD, UNANSWERED)

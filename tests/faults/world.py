@@ -197,6 +197,20 @@ class World:
         self.bench.services.passes.refresh()
 
 
+def copied(person: Person) -> Person:
+    """The same browser anew, for another run."""
+    again = Person(person.app, **person.jar)
+    again.notes = dict(person.notes)
+    return again
+
+
+def served(client: Client, user: str) -> bool:
+    """Whether these cookies open the console or the person's management page."""
+    secret = f"SECRET of {user}".encode() in client.get("/private").body
+    page = client.get(MAIN).body
+    return secret or (b"sign_out_everywhere" in page and user.encode() in page)
+
+
 class Lines(logging.Handler):
     """What was logged."""
 
