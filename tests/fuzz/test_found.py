@@ -18,7 +18,6 @@ FORM_INSIDE = {
 }
 
 
-@pytest.mark.xfail(reason="a form in a body of another type is no attempt", strict=True)
 @pytest.mark.parametrize("more", [{}, WHOAMI], ids=["no whoami", "whoami"])
 @pytest.mark.parametrize("habit", [NEW, IN_PLACE, SILENT])
 @pytest.mark.parametrize("kind", FORM_INSIDE)
