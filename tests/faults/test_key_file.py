@@ -97,7 +97,6 @@ def test_the_key_file_at_start(accounts: str, harm: str, tmp_path: Path) -> None
     assert b"SECRET of alice" in client.get("/private").body
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="a new key file hides that the old one is gone")
 def test_a_start_that_misses_its_key_makes_no_new_one(tmp_path: Path) -> None:  # F6
     """Accounts are there and no key: a new key opens none of them, and the next start would not even say what is
     missing."""

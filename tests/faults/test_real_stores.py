@@ -121,7 +121,6 @@ def answers_in_time(store: Store, seconds: float) -> bool:
     return said.wait(seconds)
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="the time-out of a statement is the server's own")
 def test_a_postgresql_that_stands_still(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(postgresql, "_STATEMENT", 300)
     monkeypatch.setattr(postgresql, "_CONNECT", 2)
@@ -135,7 +134,6 @@ def test_a_postgresql_that_stands_still(monkeypatch: pytest.MonkeyPatch) -> None
         assert in_time
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason="a pass's record is believed whoever's it is")
 def test_a_record_of_another_session_is_nobody_s(tmp_path: Path) -> None:  # K4
     """The store answers with the record of another pass: it makes nobody somebody else."""
     stage = Stage(tmp_path)
