@@ -19,7 +19,8 @@ from tfa_middleware.stores.base import ABSENT, Store, key_part
 
 #: Held logins of one account within one challenge time; what is beyond waits.
 MAX_WAITING = 40
-LOGIN, RENEWAL, STEP_UP = "login", "renewal", "step-up"
+#: What a proof is for.
+PROOFS = LOGIN, RENEWAL, STEP_UP = ("login", "renewal", "step-up")
 
 
 @dataclass(frozen=True)

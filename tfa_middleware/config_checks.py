@@ -187,7 +187,7 @@ def _wrong_rule(rule: str) -> str:
 def _wrong_pattern(text: str) -> str:
     try:
         re.compile(text)
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         return f"not a regular expression ({error})"
     return ""
 

@@ -22,8 +22,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~:/@()?{}\-]{0,256}")
 #: Blanks of a header (RFC 9110 5.6.3); other "blanks" of Unicode are parts of letters here.
 _BLANK = " \t"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-#: A separator and a name, in a value that is not one quoted string.
-_SECOND = re.compile(r'^(?!"[^"\\]*"$).*?[\s,][^\s,"]*=')
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~:/@()?{}=\-]*")
+_QUOTED = re.compile(r'"[^"\\]*"')
 
 
 @dataclass(frozen=True)
@@ -59,14 +59,19 @@ def _pair(part: str) -> tuple[str, str]:
 
 def unambiguous(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
     """The cookies whose name comes once, also after folding; out are nameless ones, control characters, and values in
-    which some parsers see a second cookie (``1 sid=x``, ``1,sid=x``)."""
+    which some parsers see a second cookie."""
     listed = list(pairs)
     seen = Counter(fold(name) for name, _ in listed)
     return {
         name: value
         for name, value in listed
-        if name and seen[fold(name)] == 1 and not _CONTROL.search(name + value) and not _SECOND.search(value)
+        if name and seen[fold(name)] == 1 and not _CONTROL.search(name + value) and not _holds_a_second(value)
     }
+
+
+def _holds_a_second(value: str) -> bool:
+    # Some parsers begin a cookie behind any character that they do not know: ``1 sid=x``, ``[sid=x``.
+    return "=" in value and not _TOKEN.fullmatch(value) and not _QUOTED.fullmatch(value)
 
 
 def is_plain(value: str) -> bool:

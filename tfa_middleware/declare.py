@@ -89,7 +89,7 @@ def pattern(value: str) -> re.Pattern[str] | None:
     """a regular expression"""
     try:
         return re.compile(value) if value else None
-    except re.error as error:
+    except (re.error, OverflowError, RecursionError) as error:
         raise ValueError(f"a regular expression ({error})") from None
 
 

@@ -6,11 +6,11 @@ import base64
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urljoin, urlsplit, urlunsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from tfa_middleware import cookies
 from tfa_middleware.hold import HeaderList
-from tfa_middleware.paths import local
+from tfa_middleware.paths import joined, local
 
 _REDIRECTS = (301, 302, 303, 307, 308)
 #: These describe the body or the connection of the answer that was held, not of the redirect in its place.
@@ -80,9 +80,9 @@ class Held:
     def target(self, other_hosts: tuple[str, ...]) -> str:
         """Where it redirects to, resolved against the login's address: on this site as a path, or on one of
         ``other_hosts``; empty where it leads anywhere else (case 66)."""
-        parts = urlsplit(urljoin(self.url, self.header("location").strip()))
+        parts = urlsplit(joined(self.url, self.header("location")))
         if parts.scheme in ("http", "https") and parts.netloc == urlsplit(self.url).netloc:
-            return local(urlunsplit(("", "", parts.path or "/", parts.query, "")))
+            return local(urlunsplit(("", "", parts.path or "/", parts.query, parts.fragment)))
         if parts.scheme in ("http", "https") and parts.hostname in other_hosts and "@" not in parts.netloc:
             return urlunsplit(parts)
         return ""

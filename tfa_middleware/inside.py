@@ -52,6 +52,9 @@ class Inside:
     ) -> Iterable[bytes]:
         """Forward with the cookies of the pass. What is not ``readable`` may have been a login: whoami tells."""
         environ = request.forwarded(cookie, record.bindings)
+        if realm.may_log_in(request) and not realm.rule.asks:
+            attempt = Attempt(request, realm, record.user, dict(cookies.parse(cookie)))
+            return self._unless_it_rebinds(attempt, record, cookie, start_response)
         asking = realm.asks_again(request, readable=readable)
         careful = asking or (realm.rule.asks and (not request.safe or bool(environ.get("QUERY_STRING"))))
         shown = self._linking.wanted(request, realm)

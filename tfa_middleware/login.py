@@ -9,12 +9,12 @@ import unicodedata
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urljoin, urlsplit
+from urllib.parse import urlsplit
 
 from tfa_middleware import cookies
 from tfa_middleware.errors import BadRequest
 from tfa_middleware.forms import Fields, query_fields
-from tfa_middleware.paths import Globs
+from tfa_middleware.paths import Globs, joined
 from tfa_middleware.settings import RealmSettings
 
 GOOD, FAILED, UNDECIDED = "good", "failed", "undecided"
@@ -180,4 +180,4 @@ def _pointed(body: bytes, pointer: str) -> Any:
 def resolved(headers: Mapping[str, str], login_url: str) -> str:
     """The Location of an answer as an absolute address, relative to the login's own; empty where there is none."""
     location = headers.get("location", "").strip()
-    return urljoin(login_url, location) if location else ""
+    return joined(login_url, location) if location else ""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tfa_middleware.challenges import Challenge
+from tfa_middleware.challenges import PROOFS, Challenge
 from tfa_middleware.errors import Locked, MailError, Void
 from tfa_middleware.model import Message
 from tfa_middleware.realm import Realm
@@ -53,6 +53,8 @@ class Mailing:
             )
 
         try:
+            if challenge.purpose in PROOFS:  # while the factor rests its code would not count
+                self._services.limiter.check(realm.name, challenge.user, challenge.kind)
             self._services.mail_limiter.reserve(realm.name, challenge.user, request.origin)
             self._services.mailer.send(mail)
         except Locked as error:

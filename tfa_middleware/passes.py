@@ -108,7 +108,7 @@ class Passes:
     def get(self, realm: str, session_id: str) -> Pass | None:
         """The pass of a session id, also one that ran out by time; None where it ended."""
         entry = self._store.get(_key(realm, session_id))
-        return loaded(entry.value) if entry else None
+        return loaded(entry.value, realm, session_id) if entry else None
 
     def of_owner(self, owner: str) -> Pass | None:
         """The live pass whose login holds cookies in quarantine under this id."""
@@ -126,7 +126,7 @@ class Passes:
             entry = self._store.get(key)
             if entry is None:
                 return None
-            changed = change(loaded(entry.value))
+            changed = change(loaded(entry.value, record.realm, record.id))
             ttl = changed.until - self._clock() + RENEWABLE
             if self._store.put(key, dumped(changed), ttl=ttl, version=entry.version):
                 return changed
@@ -182,7 +182,7 @@ class Passes:
 
     def _put_aside(self, realm: str, session_id: str) -> Pass | None:
         entry = self._store.get(_aside(realm, session_id))
-        return loaded(entry.value) if entry else None
+        return loaded(entry.value, realm, session_id) if entry else None
 
     # -- many
 

@@ -51,12 +51,15 @@ def dumped(record: Pass) -> bytes:
     return json.dumps(asdict(record), separators=(",", ":")).encode()
 
 
-def loaded(value: bytes) -> Pass:
-    """A pass of the store. Raises `StoreError` where it cannot be read."""
+def loaded(value: bytes, realm: str, session_id: str) -> Pass:
+    """The pass of this session. Raises `StoreError` where it cannot be read or is another one's (K4)."""
     try:
         facts: dict[str, Any] = json.loads(value)
         facts["amr"] = tuple(facts["amr"])
         facts["bindings"] = {name: tuple(tags) for name, tags in facts["bindings"].items()}
-        return Pass(**facts)
+        record = Pass(**facts)
     except (ValueError, TypeError, KeyError, AttributeError):
         raise StoreError("a pass cannot be read") from None
+    if (record.realm, record.id) != (realm, session_id):
+        raise StoreError("the pass of another session")
+    return record

@@ -11,7 +11,7 @@ import re
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
-from urllib.parse import unquote_to_bytes
+from urllib.parse import unquote_to_bytes, urljoin, urlsplit
 
 _SESSION_PARAMETER = re.compile(
     r";(?:jsessionid|phpsessid|sessionid|session_id|session|sid|cfid|cftoken)(?=[=;/]|$)(?:=[^/;]*)?", re.IGNORECASE
@@ -43,26 +43,27 @@ def without_session_parameters(path: str) -> str:
 def address(script_name: str, path_info: str) -> Address:
     """``SCRIPT_NAME + PATH_INFO`` (latin-1 text of UTF-8 octets, PEP 3333) as one address."""
     raw = script_name + path_info or "/"
+    octets = raw.encode("latin-1", "replace")
     try:
-        path = raw.encode("latin-1").decode("utf-8")
+        path = octets.decode("utf-8")
         odd = False
     except UnicodeError:
         path = raw
         odd = True
     odd = odd or not path.startswith("/") or _ODD.search(path) is not None
-    return Address(path, odd, folded(path))
+    return Address(path, odd, folded(octets.decode("utf-8", "replace")))
 
 
 def folded(path: str) -> tuple[str, ...]:
     """The segments of a path for the laxest reader: decoded until stable, case and width folded, parameters cut."""
     text = path
-    for _ in range(4):
+    for _ in range(8):
         decoded = unquote_to_bytes(text.encode("utf-8", "surrogateescape")).decode("utf-8", "replace")
-        if decoded == text:
+        lax = _CONTROL.sub("", unicodedata.normalize("NFKC", decoded).casefold())
+        if lax == text:
             break
-        text = decoded
-    text = _CONTROL.sub("", unicodedata.normalize("NFKC", text).casefold()).replace("\\", "/")
-    parts = (_CUT.sub("", part) for part in text.split("/"))
+        text = lax
+    parts = (_CUT.sub("", part).strip(" ") for part in text.replace("\\", "/").split("/"))
     parts = (part if part in (".", "..") else part.rstrip(". ") for part in parts)
     return tuple(part for part in parts if part not in ("", "."))
 
@@ -86,6 +87,16 @@ class Globs:
     def match(self, path: str) -> bool:
         """Whether any pattern matches the whole path."""
         return self._regex.fullmatch(path) is not None
+
+
+def joined(base: str, location: str) -> str:
+    """``location`` as an absolute address, relative to ``base``; empty where it is none (RFC 3986 5.2)."""
+    try:
+        address = urljoin(base, location.strip())
+        urlsplit(address)
+    except ValueError:
+        return ""
+    return address
 
 
 _LOCAL = re.compile(r"/(?![/\\])[^\x00-\x20\x7f\\]*")

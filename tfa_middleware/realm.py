@@ -72,6 +72,11 @@ class Realm:
         may = queried or (acts and self.settings.whoami_again != "change")
         return may and not self.not_login.match(request.address.path)
 
+    def may_log_in(self, request: Request) -> bool:
+        """Whether a request goes to a listed door with anything that could be a login, by whatever fields."""
+        says = not request.safe or has_body(request.environ) or bool(request.environ.get("QUERY_STRING"))
+        return says and self.rule.doors.match(request.address.path)
+
     def exempts(self, path: str) -> bool:
         """Whether a clean path is one of machine clients."""
         return any(under(path, prefix) for prefix in self.settings.exempt)

@@ -8,6 +8,7 @@ from functools import partial
 
 from tfa_middleware.audit import Audit
 from tfa_middleware.challenges import Challenges, Consumption
+from tfa_middleware.errors import KeyFileError
 from tfa_middleware.i18n import catalogue
 from tfa_middleware.invites import Invites
 from tfa_middleware.keys import Keys, Sealer
@@ -19,9 +20,10 @@ from tfa_middleware.passes import Passes
 from tfa_middleware.realm import Map, Realm
 from tfa_middleware.services import Services
 from tfa_middleware.settings import Settings
+from tfa_middleware.stores.accountlines import holds_records
 from tfa_middleware.stores.base import AccountStore, Store
 from tfa_middleware.stores.opening import open_store
-from tfa_middleware.stores.storeaccounts import StoreAccounts
+from tfa_middleware.stores.storeaccounts import StoreAccounts, holds_accounts
 from tfa_middleware.stores.textfile import TextFileAccounts
 from tfa_middleware.verifiers.base import Verifier
 
@@ -39,8 +41,8 @@ def services(
 ) -> Services:
     """The parts for these settings. ``clock``, ``store`` and ``mailer`` take the place of the configured ones."""
     folder, tfa = settings.folder, settings.tfa
-    keys = Keys.load_or_create(folder / tfa.key_file)
     store = store or open_store(tfa.store, folder)
+    keys = _keys(settings, store)
     records = _records(settings, keys, store)
     verifiers: Mapping[str, Verifier] = {kind: made(options) for kind, (made, options) in settings.verifiers.items()}
     make = partial(Realm, keys=keys, store=store, records=records, verifiers=verifiers, clock=clock)
@@ -64,6 +66,20 @@ def services(
     )
     _notices(parts, verifiers, run_later)
     return parts
+
+
+def _keys(settings: Settings, store: Store) -> Keys:
+    """The key file; made where no account needs the one that is missing (F6)."""
+    path = settings.folder / settings.tfa.key_file
+    if not path.exists() and _has_accounts(settings, store):
+        raise KeyFileError(f"{path}: is missing, and there are accounts sealed with it: put it back from your copy")
+    return Keys.load_or_create(path)
+
+
+def _has_accounts(settings: Settings, store: Store) -> bool:
+    if settings.tfa.accounts == "store":
+        return holds_accounts(store)
+    return holds_records(settings.folder / settings.tfa.accounts)
 
 
 def _records(settings: Settings, keys: Keys, store: Store) -> AccountStore:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -67,3 +68,14 @@ def _verified(line: bytes, seals: Seals, where: str, number: int) -> Key:
     except RecordError as error:
         raise RecordError(error.problem, where=where, line=number) from None
     return account.realm, account.user
+
+
+def holds_records(path: str | os.PathLike[str]) -> bool:
+    """Whether a file has any line that is no comment; one that cannot be read counts as such."""
+    try:
+        with open(path, "rb") as file:
+            return not all(map(_is_comment, file))
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True

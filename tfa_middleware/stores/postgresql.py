@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import select
+import socket
+import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import psycopg
@@ -104,7 +107,7 @@ class PostgresStore(Store):
 
     def _run(self, statement: str, values: Mapping[str, Any]) -> tuple[list[tuple[Any, ...]], int]:
         """The rows that one statement gives, and how many it touched."""
-        with _as_store_error(), self._pool.connection() as connection:
+        with _as_store_error(), self._pool.connection() as connection, _watched(connection):
             cursor = connection.execute(statement.encode(), values)
             return (cursor.fetchall() if cursor.description else []), cursor.rowcount
 
@@ -117,13 +120,34 @@ class PostgresStore(Store):
             prepare_threshold=None,
         )
         try:
-            connection.execute(f"SET statement_timeout = {_STATEMENT}".encode())
-            connection.execute(b"SET default_transaction_isolation = 'read committed'")
-            _make_table(connection)
+            with _watched(connection):
+                connection.execute(f"SET statement_timeout = {_STATEMENT}".encode())
+                connection.execute(b"SET default_transaction_isolation = 'read committed'")
+                _make_table(connection)
         except BaseException:
             connection.close()
             raise
         return connection
+
+
+@contextmanager
+def _watched(connection: Connection) -> Iterator[None]:
+    """Cut the connection where the server does not answer in time: its own time-outs stand still when it does."""
+    twin = socket.socket(fileno=os.dup(connection.fileno()))
+    timer = threading.Timer(2 * _STATEMENT / 1000, _cut, [twin])
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+        timer.join()
+        twin.close()
+
+
+def _cut(twin: socket.socket) -> None:
+    with suppress(OSError):
+        twin.shutdown(socket.SHUT_RDWR)
 
 
 def _make_table(connection: Connection) -> None:

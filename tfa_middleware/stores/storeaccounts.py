@@ -104,3 +104,8 @@ def _key(realm: str, user: str) -> str:
         return key
     # "!" is quoted in a name, so no short name meets a digest.
     return f"{_PREFIX}!{hashlib.sha256(key.encode()).hexdigest()}"
+
+
+def holds_accounts(store: Store) -> bool:
+    """Whether any account is kept in the store."""
+    return next(store.keys(_PREFIX), None) is not None
