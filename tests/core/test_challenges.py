@@ -73,6 +73,14 @@ def test_it_is_over_at_its_deadline_whatever_the_store_keeps(challenges: Challen
     assert challenges.fetch("user", "id") is None
 
 
+def test_a_clock_may_be_set_back_by_a_minute_and_no_more(challenges: Challenges, clock: Clock) -> None:  # C4
+    challenges.open(challenge())
+    clock.pass_by(-60)
+    assert challenges.fetch("user", "id")
+    clock.pass_by(-0.001)
+    assert challenges.fetch("user", "id") is None
+
+
 class Keeps(MemoryStore):
     """Forgets to forget."""
 

@@ -88,6 +88,13 @@ def test_right_answers_never_count_up(limiter: Limiter) -> None:  # D4
     assert tries(limiter) == 10
 
 
+def test_a_right_answer_costs_nothing_at_all(store: Store, clock: Clock) -> None:  # D4
+    limiter = Limiter(store, replace(WIDE, soft_failures=10**6, account_failures=10**6, hard_failures=10**6), clock)
+    limiter.reserve("user", "alice", "totp")
+    limiter.succeeded("user", "alice", "totp")
+    assert tries(limiter) == WIDE.rolling_failures
+
+
 def test_a_success_on_the_next_day_takes_nothing_from_that_day(limiter: Limiter, clock: Clock) -> None:
     clock.pass_by(DAY - clock.now % DAY - 1)
     limiter.reserve("user", "alice", "totp")
