@@ -27,7 +27,7 @@ T = TypeVar("T")
 Fields = dict[str, str]
 LONG = os.environ.get("TFA_LONG") == "1"
 #: How often a race is run: more often in the long form.
-ROUNDS = 12 if LONG else 1
+ROUNDS = 5 if LONG else 1
 CHALLENGE, MANAGE = "/_tfa/user/challenge", "/_tfa/user/"
 WIDE = {"challenge_tries": "10", "soft_failures": "100", "account_failures": "100", "rolling_failures": "200"}
 #: What a refusal may be; 500 and 503 are none.

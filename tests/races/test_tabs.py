@@ -65,7 +65,7 @@ def test_a_cancelled_login_is_over_in_the_other_tab(action: str, crowd: Crowd) -
 @pytest.mark.parametrize("other", ["verify", "resend", "method", "cancel"])
 def test_one_tab_answers_while_the_other_does_something_else(other: str, crowd: Crowd) -> None:  # case 42
     lost = 0
-    for _ in range(4 * ROUNDS):
+    for _ in range(3 * ROUNDS):
         client = crowd.pending("alice")
         csrf, code = token(client), crowd.code("alice")
         tabs = crowd.spread(client, 2)
@@ -104,7 +104,7 @@ def test_both_tabs_sign_in_and_both_answer(habit: str, tmp_path: Path) -> None: 
 
 @pytest.mark.parametrize("habit", [NEW, IN_PLACE, SILENT])
 def test_two_accounts_sign_in_from_one_browser_at_once(habit: str, tmp_path: Path) -> None:  # A7, case 16
-    for number in range(2 * ROUNDS):
+    for number in range(ROUNDS):
         folder = tmp_path / str(number)
         folder.mkdir()
         crowd = Crowd(folder, console=Console(habit))
