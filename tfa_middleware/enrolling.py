@@ -90,8 +90,8 @@ class Enrolling:
         new = realm.accounts.new(enrolment.kind, enrolled.label, enrolled.data, enrolment.origin)
         self._proving.consume(new.id, enrolled.consumes)
         realm.accounts.add(enrolment.user, new)
-        self._services.limiter.rebound(realm.name, enrolment.user, enrolment.kind)
         self._tell(realm, enrolment, new)
+        self._services.limiter.rebound(realm.name, enrolment.user, enrolment.kind)
         return new
 
     def _tell(self, realm: Realm, enrolment: Challenge, new: Authenticator) -> None:

@@ -143,10 +143,10 @@ def read(environ: dict[str, Any], body: bytes | None) -> Fields:
     if reader is None or charset not in ("", "utf-8", "utf8", "us-ascii"):
         return Fields([], query, readable=False, empty=False)
     try:
-        pairs = reader(body, environ.get("CONTENT_TYPE", ""))
+        pairs = [*reader(body, environ.get("CONTENT_TYPE", "")), *_disguised(body, reader)]
     except (ValueError, RecursionError):
         return Fields([], query, readable=False, empty=False)
-    return Fields([*pairs, *_disguised(body, reader)], query, empty=False)
+    return Fields(pairs, query, empty=False)
 
 
 def is_form(environ: dict[str, Any]) -> bool:
@@ -178,7 +178,7 @@ def _disguised(body: bytes, reader: Callable[[bytes, str], Pairs]) -> Pairs:
     text = body.decode("utf-8", "replace")
     if reader is not parts.read:  # whose own headers hold ``; name=``
         text = text.replace(";", "&")
-    found = parse_qsl(text, keep_blank_values=True, encoding="utf-8", errors="replace")
+    found = parse_qsl(text, keep_blank_values=True, encoding="utf-8", errors="replace", max_num_fields=2000)
     return [(name, value) for name, value in found if not _PUNCTUATION.search(name)]
 
 

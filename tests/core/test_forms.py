@@ -155,6 +155,33 @@ def test_too_many_fields_are_refused() -> None:
         read(b"&".join([b"a=1"] * 2001))
 
 
+DISGUISED = {
+    JSON: b'{"a": "&password=right&"}',
+    "text/json": b'["x;password=right;"]',
+    MULTIPART: multipart(part("a", "&password=right&")),
+}
+
+
+@pytest.mark.parametrize("kind", DISGUISED)
+def test_a_form_inside_another_type_counts(kind: str) -> None:  # A6: who reads every body as a form finds a password
+    assert read(DISGUISED[kind], kind).values("password") == ["right"]
+
+
+def test_plain_bodies_of_other_types_hold_no_more_than_they_say() -> None:
+    assert read(b'{"password": "a&b=c;d"}', JSON).values("password") == ["a&b=c;d"]
+    assert read(multipart(part("name", "x")), MULTIPART).body == [("name", "x")]
+    assert read(b'{"a": "' + b"&b" * 2001 + b'"}', JSON) == Fields([], [], readable=False, empty=False)
+
+
+def test_an_input_that_the_server_cannot_read_is_a_bad_request() -> None:  # H11
+    class Broken(io.BytesIO):
+        def read(self, size: int | None = -1) -> bytes:
+            raise RuntimeError("no chunk")
+
+    with pytest.raises(BadRequest):
+        forms.take({"CONTENT_LENGTH": "5", "wsgi.input": Broken(b"hello")}, 100)
+
+
 def test_values_come_from_body_and_query() -> None:  # A6
     fields = read(b"user=a&user=b", query="USER=c")
     assert fields.values("user") == ["a", "b", "c"]
