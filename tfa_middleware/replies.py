@@ -138,9 +138,10 @@ class Replies:
                       "runs the service to reset it.")  # fmt: skip
             return self.message(request, realm, 429, N_("Too many tries"), text, headers=headers, **back)
         minutes = max(1, round(error.retry_after / 60))
+        codes = N_("There were too many wrong codes. Try again in about %(minutes)d min., or use another way.")
+        logins = N_("There were too many sign-ins for this account. Try again in about %(minutes)d min.")
         return self.message(
-            request, realm, 429, N_("Too many tries"),
-            N_("There were too many wrong codes. Try again in about %(minutes)d min., or use another way."),
+            request, realm, 429, N_("Too many tries"), codes if realm else logins,
             headers=[("Retry-After", str(error.retry_after)), *headers], minutes=minutes, **back,
         )  # fmt: skip
 
