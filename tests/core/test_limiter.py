@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any
@@ -13,7 +15,7 @@ from core.workers import in_processes, reserve_many
 from tfa_middleware.errors import Locked, StoreError
 from tfa_middleware.limiter import DAY, Limiter, MailLimiter
 from tfa_middleware.settings import LimitSettings
-from tfa_middleware.stores.base import Store
+from tfa_middleware.stores.base import Entry, Store
 from tfa_middleware.stores.memory import MemoryStore
 
 LIMITS = LimitSettings()
@@ -124,6 +126,56 @@ def test_who_never_failed_may_try_and_bind_anew(limiter: Limiter) -> None:  # D2
     assert tries(limiter) == 10
 
 
+def failures(limiter: Limiter, number: int) -> None:
+    for _ in range(number):
+        limiter.reserve("user", "alice", "totp")
+
+
+def test_the_log_says_which_limit_was_met(store: Store, clock: Clock) -> None:  # D2, D3, D4
+    for limits, reason in (
+        (replace(WIDE, soft_failures=3), "too many failures"),
+        (replace(WIDE, hard_failures=3), "factor is off after too many failures"),
+        (replace(WIDE, rolling_failures=3), "too many failures in 30 days"),
+    ):
+        limiter = Limiter(store, limits, clock)
+        failures(limiter, 3)
+        assert locked(limiter).reason == reason
+        limiter.reset("user", "alice")
+
+
+def test_one_failure_may_be_all(limiter: Limiter, store: Store, clock: Clock) -> None:  # D2
+    assert tries(Limiter(store, replace(WIDE, hard_failures=1), clock)) == 1
+
+
+def test_a_failure_a_day_counts_for_30_days(store: Store, clock: Clock) -> None:  # D4
+    limiter = Limiter(store, replace(WIDE, rolling_failures=3), clock)
+    limiter.reserve("user", "alice", "totp")
+    limiter.succeeded("user", "alice", "totp")  # the day of a right answer is not where the 30 days begin
+    for _ in range(3):
+        clock.pass_by(DAY)
+        failures(limiter, 1)
+    assert locked(limiter).retry_after == 28 * DAY - clock.now % DAY + 1
+
+
+def test_a_record_keeps_no_day_that_does_not_count(limiter: Limiter, store: Store, clock: Clock) -> None:
+    failures(limiter, 1)
+    clock.pass_by(30 * DAY)
+    failures(limiter, 2)
+    entry = store.get("tries:user:alice")
+    assert entry
+    record = json.loads(entry.value)
+    assert record["days"] == {str(int(clock.now // DAY)): 2}
+    assert set(record) == {"row", "until", "days"}
+
+
+def test_a_rest_of_a_clock_that_was_wrong_is_none(limiter: Limiter, clock: Clock) -> None:  # D3
+    assert tries(limiter) == 10
+    clock.pass_by(-1)  # a rest is never longer than it was
+    limiter.check("user", "alice", "totp")
+    clock.pass_by(1)
+    assert locked(limiter).retry_after == 1801
+
+
 def test_an_operator_forgives_everything(limiter: Limiter) -> None:  # E9
     tries(limiter)
     limiter.reset("user", "alice")
@@ -187,7 +239,7 @@ def test_four_processes_share_one_count(tmp_path: Any) -> None:  # D1; cases 60,
 def test_a_counter_that_cannot_be_read_is_an_error_not_a_zero(value: bytes, limiter: Limiter, store: Store) -> None:
     store.put("tries:user:alice", value, ttl=60)  # K3, K4
     for act in (limiter.reserve, limiter.check, limiter.succeeded):
-        with pytest.raises(StoreError):
+        with pytest.raises(StoreError, match=r"^an account's counter cannot be read\Z"):
             act("user", "alice", "totp")
 
 
@@ -199,9 +251,34 @@ class Contested(MemoryStore):
 
 
 def test_a_count_that_cannot_be_kept_is_an_error(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:  # D1, K3
-    monkeypatch.setattr("tfa_middleware.limiter.time.sleep", lambda _: None)
-    with pytest.raises(StoreError):
+    waits: list[float] = []
+    monkeypatch.setattr("tfa_middleware.limiter.time.sleep", waits.append)
+    with pytest.raises(StoreError, match=r"^an account's counter is changed too often at once\Z"):
         Limiter(Contested(clock), LIMITS, clock).reserve("user", "alice", "totp")
+    assert len(set(waits)) > 10  # rivals spread
+    assert 0 <= min(waits) < max(waits) <= 0.01
+
+
+class Overtaken(MemoryStore):
+    """Somebody else is faster, once."""
+
+    rival: Callable[[], None] | None = None
+
+    def get(self, key: str) -> Entry | None:
+        entry = super().get(key)
+        rival, self.rival = self.rival, None
+        if rival:
+            rival()
+        return entry
+
+
+def test_a_try_that_is_overtaken_counts_beside_the_other(clock: Clock) -> None:  # D1, without luck
+    store = Overtaken(clock)
+    limiter = Limiter(store, LIMITS, clock)
+    for _ in range(2):
+        store.rival = lambda: limiter.reserve("user", "alice", "totp")
+        limiter.reserve("user", "alice", "totp")
+    assert tries(limiter) == LIMITS.soft_failures - 4
 
 
 # -- mails

@@ -55,7 +55,7 @@ NOTICED: dict[str, list[tuple[str, str, str]]] = {
         ("passrecord", "return min(self.until, self.seen + self.idle)", "return max(self.until, self.seen)"),
     ],
     f"{PASSES}_a_verdict_ends_with_its_pass": [
-        ("passes", "if found is None or now >= found.expires:", "if found is None:"),
+        ("passes", "not found.seen - CLOCK_SKEW <= now < found.expires:", "False:"),
     ],
     f"{PASSES}_a_verdict_that_was_worked_out_while_something_ended_is_not_kept": [
         ("passes", "if epoch == self.epoch:", "if epoch <= self.epoch:"),
@@ -128,8 +128,8 @@ NOTICED: dict[str, list[tuple[str, str, str]]] = {
         ("limiter", '_ACCOUNT = "*"', '_ACCOUNT = "totp"'),
     ],
     f"{CHALLENGES}_nothing_of_it_can_be_read_in_the_store_or_in_a_repr": [
-        ("challenges", "held: Held | None = field(default=None, repr=False)", "held: Held | None = None"),
-        ("challenges", "mail: Message | None = field(default=None, repr=False)", "mail: Message | None = None"),
+        ("challenges", "jar: Mapping[str, str] = field(default_factory=dict, repr=False)", "jar: Any = None"),
+        ("challenges", "state: Mapping[str, Any] = field(default_factory=dict, repr=False)", "state: Any = None"),
     ],
     f"{SESSIONS}_a_deletion_leaves_a_tombstone_that_vouches_for_nothing": [
         ("sessions", '_TOMBSTONE = ""', '_TOMBSTONE = "x"'),
