@@ -56,7 +56,7 @@ class Inside:
             attempt = Attempt(request, realm, record.user, dict(cookies.parse(cookie)))
             return self._unless_it_rebinds(attempt, record, cookie, start_response)
         asking = realm.asks_again(request, readable=readable)
-        careful = asking or (realm.rule.asks and (not request.safe or bool(environ.get("QUERY_STRING"))))
+        careful = asking or (realm.rule.asks and request.may_act)
         shown = self._linking.wanted(request, realm)
         if careful or shown:
             return self._with_a_look(

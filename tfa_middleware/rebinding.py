@@ -64,7 +64,7 @@ class Rebinding:
     def _without_foreign(self, request: Request, realm: Realm, record: Pass, headers: HeaderList) -> HeaderList:
         """The headers less a second session: one by a new name, after a request that may have been a login. Nobody can
         tell whose it is, for whoami speaks of the first one alone; ``keep`` lists what the application needs."""
-        if request.safe and not request.environ.get("QUERY_STRING"):
+        if not request.may_act:
             return headers
         pattern = realm.settings.session_cookies or SESSION_LIKE
         known = {*record.bindings, *realm.settings.keep}

@@ -85,6 +85,11 @@ class Request:
         return self.method in ("GET", "HEAD", "OPTIONS")
 
     @property
+    def may_act(self) -> bool:
+        """Whether an application may take it for a form, a login too: by its method, a query or a body (of a GET)."""
+        return not self.safe or bool(self.environ.get("QUERY_STRING")) or has_body(self.environ)
+
+    @property
     def path_info(self) -> str:
         """The path below the mount point."""
         return str(self.environ.get("PATH_INFO", ""))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
 
 from zoo.knocks import Knock
@@ -42,10 +43,10 @@ def _before(lair: Lair, own: str, knock: Knock) -> None:
     for tail in ("", "?next=/login"):
         client = lair.visitor()
         visitor = client.copy()
-        client.post(knock.path.partition("?")[0] + tail, knock.body, **knock.more)
+        client.knock(replace(knock, path=knock.path + (tail if "?" not in knock.path else "")), look=False)
         for one in (client, visitor, client.copy(**visitor.jar), visitor.copy(**client.jar)):
             lair.passed(own, one)
-            one.prowl()
+            lair.prowl(one, *(one.but(name) for name in one.jar if not name.startswith("tfa")))
 
 
 def _while_it_waits(lair: Lair, own: str, knock: Knock) -> None:

@@ -27,6 +27,7 @@ def attack(lair: Lair) -> None:
             _slow_page(lair, own, knock)
             _slow_body(lair, own, knock)
             _other_worker(lair, own, knock)
+            _in_between(lair, own, knock)
             _stream(lair, own, knock)
         _late_login_page(lair, knock)
         for _ in range(10 if lair.long else 1):
@@ -121,6 +122,18 @@ def _other_worker(lair: Lair, own: str, knock: Knock) -> None:
         one.prowl()
         one.answer()
         one.prowl()
+
+
+def _in_between(lair: Lair, own: str, knock: Knock) -> None:
+    """The session is the victim's already, and the gate has not heard the answer yet."""
+    for worker in (0, 1):
+        client = lair.passed(own)
+        other = client.at(worker)
+        other.prowl()
+        lair.console.meanwhile = lambda user, other=other: other.prowl()
+        client.knock(knock, look=False)
+        lair.console.meanwhile = lambda user: None
+        lair.prowl(other, client)
 
 
 def _stream(lair: Lair, own: str, knock: Knock) -> None:

@@ -22,6 +22,7 @@ from zoo.habits import (
     Basic,
     Folding,
     Forgery,
+    Recalling,
     Registering,
     Remembering,
     Resetting,
@@ -136,8 +137,15 @@ BARE: list[Animal] = [
         doors=(by_query("/login"), by_query("/login", method="POST"), by_query("/login", method="HEAD")),
         enter=by_address,
     ),
-    Animal("login at any path", partial(Anywhere, IN_PLACE), doors=(FORM, by_form("/private"), by_form("/x.css"))),
+    Animal(
+        "login at any path", partial(Anywhere, IN_PLACE), {"success": "redirect body:SECRET"},
+        (FORM, by_form("/private"), by_form("/x.css")),
+    ),
     Animal("logged in by reset, listed", Resetting, {"login": "/login /reset"}, (FORM, _reset)),
+    Animal(
+        "logged in and remembered by a link, listed", Recalling, {"login": "/login /reset"},
+        (FORM, by_query("/reset", "link", "new")), opening=("sid", "remember_token"),
+    ),
     Animal("logged in by reset, in silence, unlisted", partial(Resetting, SILENT), doors=(FORM, _reset)),
     Animal(
         "logged in by registration", partial(Registering, IN_PLACE), {"login": "/login /register"},
@@ -164,7 +172,8 @@ BARE: list[Animal] = [
 #: Once more with whoami, asked as the realm's default has it.
 ASKED = """
 same id, in silence/session signed on the client/remember-me opens alone/Basic beside the form/names folded with accents
-unlisted door, other fields, new id/logged in by reset, listed/logged in by registration
+unlisted door, other fields, new id/logged in by reset, listed/logged in and remembered by a link, listed
+logged in by registration
 greets any login of the logged-in/id rotated with every answer
 """
 #: Once more with whoami, asked after every request that may have been a login.

@@ -114,7 +114,8 @@ class Anywhere(Beast):
         if session not in self.sessions:
             session = self._fresh("")
         self.sessions[session] = given[0]
-        return self.page(environ, start, given[0])
+        self.meanwhile(given[0])
+        return self._answer(start, "200 OK", [HTML], f"<html><body>SECRET of {given[0]}</body></html>")
 
 
 class Resetting(Beast):
@@ -129,6 +130,21 @@ class Resetting(Beast):
                 return self._answer(start, "302 Found", [("Location", self.home), *headers])
             return self.refused(start, [])
         return super().shown(environ, start, session, who, path)
+
+
+class Recalling(Resetting, Remembering):
+    """Remembers for years who came by the link, and nobody who came by the password."""
+
+    def shown(self, environ: Environ, start: Start, session: str, who: str, path: str) -> Iterable[bytes]:
+        self.by_link = path == "/reset"
+        return super().shown(environ, start, session, who, path)
+
+    def extra(self, user: str) -> Headers:
+        return super().extra(user) if self.by_link else []
+
+    def enter(self, start: Start, session: str, user: str) -> Iterable[bytes]:
+        self.by_link = False
+        return super().enter(start, session, user)
 
 
 class Registering(Beast):
