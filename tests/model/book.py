@@ -28,13 +28,15 @@ _SECRET = re.compile(rb"SECRET of (\w+)|id=me>(\w+)<")
 
 @dataclass(frozen=True)
 class Exchange:
-    """One request and all that came of it. ``ours`` is our cookie as sent, ``given`` as set ("" where removed)."""
+    """One request and all that came of it. ``ours`` is our cookie as sent, ``given`` as set ("" where removed); ``sid``
+    the application's as sent, ``key`` the newest one of the worker."""
 
     worker: int
     path: str
     fields: dict[str, str]
     method: str
     ours: str
+    sid: str
     reply: Reply
     calls: list[Call]
     began: float
@@ -143,6 +145,8 @@ class Book:
         """Check an exchange and write down what it proved and ended."""
         self.check(one)
         grant = self.stands(one.ours, one.began, one.worker)
+        if grant and one.sid and one.sid not in grant.sids:
+            grant = None  # beside another session of the application a pass counts for nothing
         if grant:
             grant.seen = max(grant.seen, one.began)
         changes = self.records.look()
@@ -150,7 +154,7 @@ class Book:
         self._logins(one, grant)
         if one.path == f"{PAGES}challenge":
             self._challenge(one, grant)
-        elif one.path.startswith(PAGES):
+        elif one.path.startswith(PAGES) and one.method == "POST":
             self._own_page(one, grant)
         elif one.given and self.renews and not one.calls:
             self._renewal(one)

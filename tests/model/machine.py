@@ -9,7 +9,7 @@ from hypothesis import event
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 
-from model.book import OURS, PAGES
+from model.book import FRESH, OURS, PAGES, POLL
 from model.people import People
 from model.site import HIDDEN, LISTED
 from model.world import BROWSERS, USERS, WORKERS, Shape
@@ -59,15 +59,26 @@ class Play(RuleBasedStateMachine):
     def log_in(self, browser: int, worker: int, user: str, password: str, door: str) -> None:
         self.people.log_in(browser, worker, user, password, door)
 
-    @rule(browser=BROWSER, worker=WORKER, user=USER)
-    def log_in_by_a_hidden_door(self, browser: int, worker: int, user: str) -> None:
+    @rule(browser=BROWSER, worker=WORKER, user=USER, first=st.one_of(st.none(), USER))
+    def log_in_by_a_hidden_door(self, browser: int, worker: int, user: str, first: str | None) -> None:
+        """With no pass, or after a sign-in of one's own: the second-account pivot."""
+        if first:
+            self.people.sign_in(browser, worker, first)
         inside = self.book.stands(self.jars[browser].get(OURS, ""), self.world.clock.now, worker)
         if self.world.shape.whoami or not inside:  # else a stated limit
             self.world.ask(browser, worker, HIDDEN, {"username": user, "password": "right"})
+            self.world.ask(browser, worker, "/private")
 
     @rule(browser=BROWSER, worker=WORKER, user=USER, typed=TYPED)
     def answer(self, browser: int, worker: int, user: str, typed: str) -> None:
         self.people.answer(browser, worker, user, typed)
+
+    @rule(browser=BROWSER, worker=WORKER, user=USER, whose=USER, typed=TYPED)
+    def break_in(self, browser: int, worker: int, user: str, whose: str, typed: str) -> None:
+        """Somebody's password, and a code of anybody's."""
+        self.people.log_in(browser, worker, user)
+        self.people.answer(browser, worker, whose, typed)
+        self.world.ask(browser, worker, "/private")
 
     @rule(browser=BROWSER, worker=WORKER)
     def prove(self, browser: int, worker: int) -> None:
@@ -97,8 +108,12 @@ class Play(RuleBasedStateMachine):
         worker=WORKER,
         action=st.sampled_from(["tick", "untick", "remove", "recovery", "end_session"]),
         prove=st.booleans(),
+        late=st.booleans(),
     )
-    def manage(self, browser: int, worker: int, action: str, prove: bool) -> None:
+    def manage(self, browser: int, worker: int, action: str, prove: bool, late: bool) -> None:
+        if late:
+            self.people.sign_in(browser, worker, "alice")
+            self.world.clock.pass_by(FRESH + 1)
         self.people.manage(browser, worker, action, prove=prove)
 
     @rule(browser=BROWSER, worker=WORKER, how=st.sampled_from(["/logout", "sign_out", "sign_out_everywhere"]))
@@ -108,26 +123,30 @@ class Play(RuleBasedStateMachine):
         else:
             self.world.press(browser, worker, PAGES, how)
 
-    @rule(thief=BROWSER, victim=BROWSER, what=WHAT)
-    def copy(self, thief: int, victim: int, what: str) -> None:
+    @rule(thief=BROWSER, victim=BROWSER, worker=WORKER, what=WHAT)
+    def copy(self, thief: int, victim: int, worker: int, what: str) -> None:
         for name, value in list(self.jars[thief].items()):
             if what == "all" or (name == OURS) == (what == "ours"):
                 self.jars[victim][name] = value
+        self.world.ask(victim, worker, "/private")
 
-    @rule(thief=BROWSER, victim=BROWSER, worker=WORKER)
-    def fixate(self, thief: int, victim: int, worker: int) -> None:
-        """A thief opens the login page and puts all that he got into a victim's browser."""
+    @rule(thief=BROWSER, victim=BROWSER, worker=WORKER, user=USER, own=USER)
+    def fixate(self, thief: int, victim: int, worker: int, user: str, own: str) -> None:
+        """A thief opens the login page and puts all that he got into a victim's browser; both sign in."""
         self.jars[thief].clear()
         self.world.ask(thief, worker, LISTED[0])
         self.jars[victim].clear()
         self.jars[victim].update(self.jars[thief])
+        self.people.sign_in(victim, worker, user)
+        self.people.sign_in(thief, worker, own)
 
-    @rule(browser=BROWSER, ours=st.booleans(), back=st.integers(1, 12))
-    def plant(self, browser: int, ours: bool, back: int) -> None:
+    @rule(browser=BROWSER, worker=WORKER, ours=st.booleans(), back=st.integers(1, 12))
+    def plant(self, browser: int, worker: int, ours: bool, back: int) -> None:
         """Any cookie that ever was, also a session of the application that nobody should know."""
         pool = self.world.ours if ours else list(self.world.site.sessions)
         if len(pool) >= back:
             self.jars[browser][OURS if ours else "sid"] = pool[-back]
+            self.world.ask(browser, worker, "/private")
 
     @rule(browser=BROWSER, worker=WORKER, back=st.integers(1, 40))
     def replay(self, browser: int, worker: int, back: int) -> None:
@@ -175,6 +194,20 @@ class Play(RuleBasedStateMachine):
         self.world.operator.operator_reset("user", user, "seen in person")
         self.world.records.look()
         self.book.end_all(user, None)
+
+    @rule(browser=BROWSER, worker=WORKER, user=USER, how=st.sampled_from(["remove", "reset", "revoke", "sign_out"]))
+    def end_it_elsewhere(self, browser: int, worker: int, user: str, how: str) -> None:
+        """A worker has a verdict; the pass ends by another hand; the same request comes once more."""
+        self.people.sign_in(browser, worker, user)
+        again = self.world.sent[-1]
+        if how == "revoke":
+            self.revoke(user)
+        elif how == "sign_out":
+            self.world.press(browser, 1 - worker, PAGES, how)
+        else:
+            self.operate(user, worker, how)
+        self.world.clock.pass_by(POLL)
+        self.world.send(browser, worker, again)
 
     @rule(user=USER)
     def revoke(self, user: str) -> None:

@@ -60,6 +60,8 @@ class People:
     def sign_in(self, browser: int, worker: int, user: str) -> bytes:
         """The whole way of an honest person; the page that he sees then."""
         reply = self.log_in(browser, worker, user)
+        if reply.location in LISTED:  # what the browser had was a stranger's: once more, afresh
+            reply = self.log_in(browser, worker, user)
         if reply.location.endswith("/enrol") or self._must_enrol(browser, worker, reply):
             self.enrol(browser, worker, right=True)
         elif reply.location.startswith(PAGES):

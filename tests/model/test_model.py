@@ -16,8 +16,8 @@ from model.machine import Play, counts_of
 
 MINUTES = float(os.environ.get("TFA_MODEL_MINUTES", "0"))
 COMMON = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
-SHORT = settings(max_examples=110, stateful_step_count=40, derandomize=True, **COMMON)
-LONG = settings(max_examples=200, stateful_step_count=60, **COMMON)
+SHORT = settings(max_examples=80, stateful_step_count=30, derandomize=True, **COMMON)
+LONG = settings(max_examples=60, stateful_step_count=60, **COMMON)
 #: What a run must have come to, or it proves nothing.
 DEEP = (
     "passes", "passes by password", "served", "step-ups", "enrolments", "other set-ups", "revoked", "renewals",

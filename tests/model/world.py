@@ -193,8 +193,8 @@ class World:
         assert reply.code != 503 or self.records.broken, f"503 at {sent.method} {sent.path}"
         jar = dict(part.split("=", 1) for part in sent.cookie.split("; ") if part)
         fields: dict[str, Any] = dict(parse_qsl(sent.body.decode()))
-        facts = (worker, sent.path, fields, sent.method, jar.get(OURS, ""), reply, self.site.heard[heard:], began)
-        one = Exchange(*facts, parts.keys.names()[-1])
+        cookies, calls, key = (jar.get(OURS, ""), jar.get("sid", "")), self.site.heard[heard:], parts.keys.names()[-1]
+        one = Exchange(worker, sent.path, fields, sent.method, *cookies, reply, calls, began, key)
         self._keep(browser, reply)
         self.book.follow(one)
         return reply
