@@ -75,7 +75,7 @@ def _found(lair: Lair) -> list[tuple[str, str]]:
     """What he holds: all of the application's, and the newest of ours."""
     found = [one for one in lair.app.cookies if one[1] not in ("", "deleted")]
     ours = [one for one in found if one[0] == OURS]
-    return [one for one in found if one[0] != OURS][-8:] + ours[-6:]
+    return [one for one in found if one[0] != OURS][-6:] + ours[-4:]
 
 
 def _is_the_session(lair: Lair, jar: dict[str, str], worth: dict[str, str]) -> bool:

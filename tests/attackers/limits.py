@@ -17,7 +17,9 @@ MOMENT = (
 NAMES = "Without `whoami` the account is the name that was typed; the application takes other names for it too."
 TICKET = "A session id outside cookies, in a header of the application's own, is not bound to any browser."
 STREAM = "An answer that is under way goes on while a login makes its session another's."
-LINK = "A login by a link on a listed page leaves its second cookie in the browser, and the next account's pass with it."
+LINK = (
+    "A login by a link on a listed page leaves its second cookie in the browser, and the next account's pass with it."
+)
 
 OPEN: dict[tuple[str, str], str] = {
     ("ticket in the page, own header", HOLDER): TICKET,

@@ -11,7 +11,7 @@ def attack(lair: Lair) -> None:
         for part in ("all", "theirs", "ours") if lair.long or make == lair.visitor else ("all", "theirs"):
             _plant(lair, make(), part)
     for own in (OWN, PLAIN):
-        for part in ("all", "theirs", "ours"):
+        for part in ("all", "theirs", "ours") if own == OWN or lair.long else ("all",):
             _plant(lair, lair.passed(own), part)
     _plant(lair, _made_up(lair), "all")
 

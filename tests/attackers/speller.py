@@ -53,7 +53,7 @@ def _paths(lair: Lair, browsers: list[Prowler]) -> None:
             methods = METHODS if lair.long else ("GET", METHODS[1 + (place + number) % 8])
             for method in methods:
                 client.copy().get(path, method)
-            if lair.long or (place + number) % 2:
+            if lair.long or (place + number) % 4 == 1:
                 client.copy().get(other, RAW_URI=path, REQUEST_URI=path, SCRIPT_NAME=path)
                 client.copy().get("/private", SCRIPT_NAME=other, PATH_INFO=path)
 
@@ -84,7 +84,7 @@ def _bodies(lair: Lair, own: Prowler) -> None:
 def _environs(lair: Lair, own: Prowler, theirs: dict[str, str]) -> None:
     """What servers could hand over: lengths that lie, bodies with GET, cookies of odd octets."""
     login = b"username=alice&password=right"
-    for client in (own, lair.prowler(**theirs), lair.visitor()):
+    for client in (own, lair.visitor().copy(**theirs)):
         for length in ("", "0", "1", "15", "999", "-1", "+29", "29 ", "0x1d", "\u0662\u0669"):
             for path in ("/login", "/private"):
                 more = {"CONTENT_LENGTH": length, "wsgi.input": io.BytesIO(login)}
