@@ -18,7 +18,7 @@ from attacks.wire import Reply
 
 from model.proofs import Proofs
 from model.records import Records, SetUp
-from model.site import GREETING, KNOCK, LISTED, LOGIN, LOGOUT, PAGE, Call
+from model.site import GREETING, HIDDEN, KNOCK, LISTED, LOGIN, LOGOUT, PAGE, Call
 
 OURS = "tfa-user"
 LIFETIME, IDLE, POLL, FRESH = 86400, 3600, 1.0, 300
@@ -133,6 +133,8 @@ class Book:
         """Nothing secret is in the answer unless the browser has a grant, before it or by it."""
         if not self.asks and one.reply.location in LISTED:
             return  # a good login that looks failed: a stated limit without whoami; it must open no page
+        if one.path == HIDDEN:
+            return  # a door that needs no session answers with its own answer: a stated limit; it must open no page
         held = [self.stands(one.ours, one.began, one.worker), self.grants.get(one.given or "")]
         users = {grant.user for grant in held if grant}
         for found in _SECRET.finditer(one.reply.body):
