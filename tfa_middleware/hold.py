@@ -32,12 +32,11 @@ class Answer:
         self.status = ""
         self.headers: HeaderList = []
         self._written: list[bytes] = []
-        self._iterator: Iterator[bytes] = iter(())
         self._iterable: Iterable[bytes] = ()
         self._begun = self._closed = False
         try:
             self._iterable = app(environ, self._start_response)
-            self._iterator = iter(self._iterable)
+            self._iterator: Iterator[bytes] = iter(self._iterable)
             self._look_ahead()
         except BaseException as error:
             self.close()
