@@ -40,7 +40,7 @@ def rendered(results: Mapping[Cell, Result]) -> str:
     for animal in ZOO:
         lines.append(_row(animal, [_word((animal, attacker), reasons) for attacker in ATTACKERS]))
     sent = [sum(results[animal, attacker].requests for animal in ZOO) for attacker in ATTACKERS]
-    lines += [_row("*requests*", [f"*{count}*" for count in sent]), "", "Open, as said under what stays open:", ""]
+    lines += [_row("*requests*", [f"*{count}*" for count in sent]), "", "Open, and why:", ""]
     return "\n".join([*lines, *(f"{place}. {reason}" for place, reason in enumerate(reasons, 1))])
 
 
