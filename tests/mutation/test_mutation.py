@@ -6,7 +6,9 @@ The whole of it is ``python tests/mutation/run.py``, which needs the extra ``mut
 from __future__ import annotations
 
 import ast
+import compileall
 import os
+import py_compile
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -22,15 +24,17 @@ PASSED, FAILED = pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED
 
 @pytest.fixture(scope="module")
 def tree(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project."""
+    """A copy of the project, compiled; by its hash a file that was edited since is known."""
     tree = tmp_path_factory.mktemp("mutation") / "tree"
     run.copy(tree)
+    mode = py_compile.PycInvalidationMode.CHECKED_HASH
+    assert compileall.compile_dir(tree / run.PACKAGE, quiet=1, invalidation_mode=mode)
     return tree
 
 
 def outcome(tree: Path, tests: Iterable[str]) -> tuple[int, str]:
-    """pytest's exit status and words for some tests of the copy, without plugins and without compiled files: these
-    would be taken for up to date where an edit is as long as what it replaces."""
+    """pytest's exit status and words for some tests of the copy, without plugins. No compiled file is written: it would
+    be taken for up to date where the next edit is as long as this one."""
     words = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *(f"tests/{test}" for test in tests)]
     quiet = {"PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", "PYTHONDONTWRITEBYTECODE": "1"}
     done = subprocess.run(words, cwd=tree, env={**os.environ, **quiet}, capture_output=True, text=True)
