@@ -34,7 +34,7 @@ PLAN = {
     "hold": ["core/test_hold.py"],
     "login": ["core/test_login.py"],
     "challenges": ["core/test_challenges.py"],
-    "limiter": ["core/test_limiter.py"],
+    "limiter": ["core/test_limiter.py", "core/test_mail_limiter.py"],
     "verifiers.totp": ["test_totp.py"],
     "verifiers.email": ["test_email_verifier.py"],
     "verifiers.recovery": ["test_recovery.py", "test_third_party_verifier.py"],
