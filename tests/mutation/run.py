@@ -2,7 +2,9 @@
 
 mutmut changes one thing at a time in a copy of the tree and runs the tests that reach it. Printed are, per module, how
 many changes the tests noticed; the exit status is 1 where these are less than `ENOUGH` or where a change lived on that
-``survivors.md`` does not explain. mutmut changes what is inside functions; constants, defaults and the contracts of
+``survivors.md`` does not explain. All modules take some ten minutes; ``MUTATION_PROCESSES`` says how many run at once.
+
+mutmut changes what is inside functions that are not decorated; constants, defaults and the contracts of
 ``verifiers/base.py`` are changed by hand in ``edits.py``, which ``pytest tests/mutation`` runs.
 """
 
