@@ -1,0 +1,28 @@
+"""What the model found, in as few steps as it takes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from attacks.apps import IN_PLACE, Console
+from attacks.stage import Stage
+from attacks.wire import Client
+
+from tfa_middleware import inside, passes
+
+
+@pytest.mark.xfail(strict=True, reason="the new pass is bound to the session of whom the browser was before")
+def test_a_greeting_does_not_bind_a_session_to_the_next_account(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A7: Mallory logs in in Alice's browser; the application only greets, so that the session stays Alice's.
+    for module in (passes, inside):
+        monkeypatch.setattr(module, "POLL", 0.02, raising=False)
+    stage = Stage(tmp_path, Console(IN_PLACE, greets=True), policy="required")
+    browser = stage.passed("alice")
+    served = stage.console.served["alice"]
+    browser.post("/login", {"username": "mallory", "password": "right"})
+    assert browser.press("verify", code=stage.code("mallory")).code in (303, 403)
+    Client(stage.app, **browser.jar).get("/private")
+    assert stage.console.served["alice"] == served
