@@ -25,7 +25,7 @@ verifiers.totp verifiers.email verifiers.recovery
 passrecord
 accounts challenges limiter link mail passes quarantine
 stores.opening realm
-gate services stepup whoami
+gate services stepup streaming whoami
 admission linking mailing outside replies routes
 proving rebinding standing
 attempts enrolling page

@@ -61,10 +61,9 @@ class Enrolling:
     def answer(self, realm: Realm, enrolment: Challenge, form: Form, request: Request) -> Enrolled | Challenge:
         """One step: what was enrolled, or the enrolment at its next step. Raises `Rejected`, `Void` after too many."""
         counted = self._services.challenges.count_try(realm.name, enrolment.id)
-        if counted is None or counted.kind != enrolment.kind:  # another tab began to enrol another kind
-            raise Void("the enrolment is over")
-        if counted.tries > self._services.settings.limits.challenge_tries:
-            self.drop(counted)
+        tries = self._services.settings.limits.challenge_tries
+        if counted is None or counted.kind != enrolment.kind or counted.tries > tries:
+            # It stays where it is: an earlier right answer, or another tab's enrolment, may be on its way.
             raise Void("the enrolment is over")
         account, visit = realm.accounts.get(counted.user), self._proving.visit(realm, request)
         verifier = realm.accounts.verifiers[counted.kind]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
 from tfa_middleware import cookies
 from tfa_middleware.accounts import PASS
@@ -26,6 +27,7 @@ from tfa_middleware.rebinding import Rebinding
 from tfa_middleware.replies import Replies
 from tfa_middleware.request import Request
 from tfa_middleware.services import Services
+from tfa_middleware.streaming import watched
 from tfa_middleware.whoami import ask
 
 
@@ -62,11 +64,16 @@ class Inside:
             return self._with_a_look(
                 request, realm, record, cookie, start_response, careful=careful, shown=shown, asking=asking
             )
-        return self._app(environ, edited(start_response, self._editor(request, realm, record)))
-
-    def _editor(self, request: Request, realm: Realm, record: Pass) -> Edit:
         began = time.monotonic()
+        answer = self._app(environ, edited(start_response, self._editor(request, realm, record, began)))
+        return self._watched(record, answer, began, environ.get("wsgi.file_wrapper"))
 
+    def _watched(
+        self, record: Pass, answer: Iterable[bytes], began: float, file_wrapper: Any = None
+    ) -> Iterable[bytes]:
+        return watched(answer, lambda: self._services.passes.lives(record), began, file_wrapper)
+
+    def _editor(self, request: Request, realm: Realm, record: Pass, began: float) -> Edit:
         def edit(_: str, headers: HeaderList) -> HeaderList:
             self._check_alive(record, began)
             return self._rebinding.settled(request, realm, record, headers)
@@ -119,7 +126,7 @@ class Inside:
         except BaseException:
             answer.close()
             raise
-        return Streamed(answer, body)
+        return self._watched(record, Streamed(answer, body), began)
 
     def _says(
         self, request: Request, realm: Realm, cookie: str, headers: Iterable[tuple[str, str]]
@@ -200,12 +207,12 @@ class Inside:
     def _unless_it_rebinds(
         self, attempt: Attempt, record: Pass, cookie: str, start_response: StartResponse
     ) -> Iterable[bytes]:
-        realm = attempt.realm
+        realm, began = attempt.realm, time.monotonic()
         answer = Answer(self._app, attempt.request.forwarded(cookie, record.bindings))
         try:
             if not self._rebinding.changes_a_bound_one(realm, record, answer.headers):
                 start_response(answer.status, self._rebinding.settled(attempt.request, realm, record, answer.headers))
-                return Streamed(answer)
+                return self._watched(record, Streamed(answer), began)
             self._rebinding.end(record, "a form with a password changed the session")
         except BaseException:
             answer.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -12,6 +13,7 @@ from tfa_middleware.realm import Realm
 from tfa_middleware.request import SESSION_NAMES, Request, sets_session
 from tfa_middleware.services import Services
 from tfa_middleware.sessions import Session, new_id
+from tfa_middleware.streaming import watched
 from tfa_middleware.whoami import ask, given_to_anybody
 
 #: As ``tried`` of a session: a login of nobody knows whom may have been made in it.
@@ -82,9 +84,12 @@ class Outside:
             # A session that the application already knows is not a visitor's (Cacti, DokuWiki).
             jar, merged = ({}, []) if known else (jar, merged)
 
+        def free() -> bool:
+            return realm.quarantine.free(jar, session.id) == jar
+
         def edit(status: str, headers: HeaderList) -> HeaderList:
             headers = [*headers, *merged]
-            if realm.quarantine.free(jar, session.id) != jar:
+            if not free():
                 # The answer may be of the session that a login opened meanwhile (case 14).
                 raise PassEnded("a login was made with these cookies while the application worked on the request")
             headers = without_ours(self._services, headers)
@@ -95,7 +100,9 @@ class Outside:
                 realm.quarantine.hand_over(session.id, jar, changed.id)
             return private(headers if changed is session else unshared([*headers, realm.cookie.header(changed)]))
 
-        return self._app(request.forwarded(cookies.header(jar), (*jar, *SESSION_NAMES)), edited(start_response, edit))
+        environ, began = request.forwarded(cookies.header(jar), (*jar, *SESSION_NAMES)), time.monotonic()
+        answer = self._app(environ, edited(start_response, edit))
+        return watched(answer, free, began, environ.get("wsgi.file_wrapper"))
 
     def visitor_cookies(self, request: Request, realm: Realm, session: Session) -> dict[str, str]:
         """The cookies of the request that this visitor was given and that no login holds; with those listed to keep."""

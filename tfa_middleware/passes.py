@@ -115,6 +115,16 @@ class Passes:
         entry = self._store.get(f"owner:{owner}")
         return self.get(*entry.value.decode().split(" ")) if entry else None
 
+    def lives(self, record: Pass) -> bool:
+        """Whether a pass has not ended; of one that is put aside, as soon as that is decided."""
+        for _ in range(100):
+            if self.get(record.realm, record.id) is not None:
+                return True
+            if self._put_aside(record.realm, record.id) is None:
+                return self.get(record.realm, record.id) is not None
+            time.sleep(0.1 * POLL)
+        return False
+
     def touch(self, record: Pass, now: float) -> Pass | None:
         """Write back that a pass was used. One that ended meanwhile is not brought back: None."""
         return self.change(record, lambda current: replace(current, seen=max(now, current.seen)))

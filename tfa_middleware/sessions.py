@@ -125,8 +125,7 @@ class SessionCookie:
 
     def _dumped(self, session: Session) -> str:
         facts = [session.state, session.id, session.issued, session.bindings, session.wanted, session.tried]
-        text: str | bytes = self._signer.dumps(facts)
-        return text if isinstance(text, str) else text.decode("ascii")
+        return self._signer.dumps(facts)
 
     def removal(self) -> tuple[str, str]:
         """The Set-Cookie header that takes the cookie away."""

@@ -237,7 +237,7 @@ def test_a_login_is_not_forwarded_with_a_pass_that_another_took_over(tmp_path: P
     mallory = stage.passed()
     passes = stage.bench.services.passes
     (record,) = passes.list("user", "mallory")
-    assert mallory.press("enabled", "/_tfa/user/", enabled="yes").code == 303
+    assert mallory.press("enabled", "/_tfa/user/", enabled="no").code == 303
     for _ in range(2):
         with pytest.raises(PassEnded):
             passes.suspend(record)
@@ -632,7 +632,7 @@ def test_a_bound_value_smuggles_no_second_cookie(value: str, tmp_path: Path) -> 
     assert not any(raw in environ.get("HTTP_COOKIE", "") for environ in stage.console.environs[-1:])
 
 
-@pytest.mark.parametrize("value", ['"a b=c"', '{"a":1,"b":"x=="}', "k=v&x=y", "two words", "abc=="])
+@pytest.mark.parametrize("value", ['"a b=c"', '{"a":1,"b":"x"}', "k=v&x=y", "two words", "abc=="])
 def test_a_value_that_is_one_goes_along(value: str, tmp_path: Path) -> None:
     stage = Stage(tmp_path, Echoing())
     mallory = stage.passed()

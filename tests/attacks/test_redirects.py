@@ -45,9 +45,13 @@ ELSEWHERE = [
 
 
 def lands_on(target: str, base: str = "http://localhost:80/login") -> tuple[str, str]:
-    """Where a browser goes, as (scheme, host): it drops tabs and line ends and takes a backslash for a slash."""
+    """Where a browser goes, as (scheme, host): it drops tabs and line ends and takes a backslash for a slash, and stays
+    where an address is none."""
     text = re.sub(r"[\t\r\n]", "", target).strip("\x00\x0b\x0c ").replace("\\", "/")
-    parts = urlsplit(urljoin(base, text))
+    try:
+        parts = urlsplit(urljoin(base, text))
+    except ValueError:
+        parts = urlsplit(base)
     return parts.scheme, parts.netloc.rpartition("@")[2].removesuffix(":80")
 
 

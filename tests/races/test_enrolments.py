@@ -73,7 +73,6 @@ def test_one_enrolment_confirmed_20_times_at_once_is_one(user: str, tmp_path: Pa
         assert crowd.passes(user) == 1
 
 
-@pytest.mark.xfail(strict=True, reason="the sixth try drops an enrolment that a right answer is about to save")
 def test_clicks_that_are_too_late_do_not_take_the_enrolment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     crowd = Crowd(tmp_path)  # case 42
     client = crowd.passed("alice")
