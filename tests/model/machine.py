@@ -15,6 +15,7 @@ from model.site import HIDDEN, LISTED
 from model.world import BROWSERS, USERS, WORKERS, Shape
 
 BROWSER, WORKER, USER = st.integers(0, BROWSERS - 1), st.integers(0, WORKERS - 1), st.sampled_from(USERS)
+FIRST = st.one_of(st.none(), USER)
 SHAPE = st.builds(
     Shape,
     habit=st.sampled_from(["new", "in place", "silent"]),
@@ -59,7 +60,7 @@ class Play(RuleBasedStateMachine):
     def log_in(self, browser: int, worker: int, user: str, password: str, door: str) -> None:
         self.people.log_in(browser, worker, user, password, door)
 
-    @rule(browser=BROWSER, worker=WORKER, user=USER, first=st.one_of(st.none(), USER))
+    @rule(browser=BROWSER, worker=WORKER, user=USER, first=FIRST)
     def log_in_by_a_hidden_door(self, browser: int, worker: int, user: str, first: str | None) -> None:
         """With no pass, or after a sign-in of one's own: the second-account pivot."""
         if first:
@@ -111,13 +112,18 @@ class Play(RuleBasedStateMachine):
         late=st.booleans(),
     )
     def manage(self, browser: int, worker: int, action: str, prove: bool, late: bool) -> None:
-        if late:
+        if late or prove:
             self.people.sign_in(browser, worker, "alice")
+        if late:
             self.world.clock.pass_by(FRESH + 1)
         self.people.manage(browser, worker, action, prove=prove)
 
-    @rule(browser=BROWSER, worker=WORKER, how=st.sampled_from(["/logout", "sign_out", "sign_out_everywhere"]))
-    def log_out(self, browser: int, worker: int, how: str) -> None:
+    @rule(
+        browser=BROWSER, worker=WORKER, how=st.sampled_from(["/logout", "sign_out", "sign_out_everywhere"]), first=FIRST
+    )
+    def log_out(self, browser: int, worker: int, how: str, first: str | None) -> None:
+        if first:
+            self.people.sign_in(browser, worker, first)
         if how == "/logout":
             self.world.ask(browser, worker, how)
         else:
@@ -174,6 +180,9 @@ class Play(RuleBasedStateMachine):
         self.book.count["lines removed"] += self.world.records.remove(user)
 
     def _put_back(self, user: str, worker: int) -> None:
+        if not self.world.records.removed:
+            self.world.records.remove(user)
+            self.people.look_around()
         self.book.count["lines put back"] += self.world.records.put_back(user)
 
     def _spoil(self, user: str, worker: int) -> None:
@@ -188,6 +197,7 @@ class Play(RuleBasedStateMachine):
         self.world.rotate()
 
     def _drop_key(self, user: str, worker: int) -> None:
+        self.world.rotate()
         self.book.count["keys taken out"] += self.world.drop_oldest_key()
 
     def _reset(self, user: str, worker: int) -> None:

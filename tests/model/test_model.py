@@ -17,7 +17,7 @@ from model.machine import Play, counts_of
 MINUTES = float(os.environ.get("TFA_MODEL_MINUTES", "0"))
 #: A failure is shrunk in the long form; the short one says at once that there is one.
 COMMON = {"deadline": None, "suppress_health_check": list(HealthCheck), "database": None}
-SHORT = settings(max_examples=60, stateful_step_count=30, derandomize=True, phases=[Phase.generate], **COMMON)
+SHORT = settings(max_examples=60, stateful_step_count=25, derandomize=True, phases=[Phase.generate], **COMMON)
 LONG = settings(max_examples=60, stateful_step_count=60, **COMMON)
 #: What a run must have come to, or it proves nothing.
 DEEP = (
