@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections import Counter
+from typing import ClassVar
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
@@ -29,6 +31,8 @@ DEEP = (
 
 class Short(Play):
     """Counts for itself."""
+
+    total: ClassVar[Counter[str]] = Counter()
 
 
 def test_nobody_is_served_without_a_proof() -> None:
