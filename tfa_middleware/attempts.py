@@ -20,7 +20,7 @@ from tfa_middleware.realm import Realm
 from tfa_middleware.replies import Replies, answered
 from tfa_middleware.request import SESSION_NAMES, Request, sets_session
 from tfa_middleware.services import Services
-from tfa_middleware.sessions import PENDING, Session, new_id
+from tfa_middleware.sessions import PENDING, Session, new_id, visitor
 from tfa_middleware.whoami import ask
 
 
@@ -85,10 +85,8 @@ class Attempts:
 
     @staticmethod
     def _would_be_believed(record: Pass, attempt: Attempt) -> bool:
-        """Whether a good answer alone would make this browser another account: nobody to ask, no factor to prove."""
-        realm = attempt.realm
-        unknown = not realm.rule.asks and attempt.name != record.user
-        return unknown and realm.accounts.next_step(attempt.name) != CHALLENGE
+        """Whether a good answer alone would make this session another account's, with nobody to ask."""
+        return not attempt.realm.rule.asks and attempt.name != record.user
 
     def settle(self, attempt: Attempt, held: Held, start_response: StartResponse) -> Iterable[bytes]:
         """Judge an answer and release it, hold it, or admit that nobody can tell."""
@@ -154,24 +152,28 @@ class Attempts:
 
     def _release_failed(self, attempt: Attempt, judged: Judged, start_response: StartResponse) -> Iterable[bytes]:
         self._emit(attempt, "login_failed")
+        if attempt.visitor is None and not attempt.jar:  # perhaps only for want of the cookies that did not go along
+            request, session = attempt.request, visitor(self._services.clock())
+            response = self._replies.to_entry(request, attempt.realm, session, afresh=True)
+            return answered(response, request, start_response)
         headers = private(list(judged.held.headers))
         if attempt.visitor is None:
             # The cookies may still belong to the pass that ended: this browser starts afresh.
             headers = [*cookies.without_set_cookie(headers), attempt.realm.cookie.removal()]
         else:
-            visitor = self._marked(attempt, attempt.visitor, judged)
-            attempt.realm.quarantine.hand_over(attempt.owner, attempt.jar, visitor.id)
-            changed = self._outside.after(attempt.realm, visitor, headers)
+            marked = self._marked(attempt, attempt.visitor, judged)
+            attempt.realm.quarantine.hand_over(attempt.owner, attempt.jar, marked.id)
+            changed = self._outside.after(attempt.realm, marked, headers)
             headers = [*headers, attempt.realm.cookie.header(changed)]
         return _respond(start_response, judged.held.status, headers, judged.held.body)
 
     @staticmethod
-    def _marked(attempt: Attempt, visitor: Session, judged: Judged) -> Session:
+    def _marked(attempt: Attempt, session: Session, judged: Judged) -> Session:
         """The visitor under a new id, with a mark of the name whose login failed, where it may have been a good one:
         the answer redirects, or sets something like a session."""
         doubtful = judged.held.redirects or sets_session(judged.held.headers)
-        mark = attempt.realm.tags.all("tried", attempt.name)[0] if doubtful else visitor.tried
-        return replace(visitor, id=new_id(), tried=mark)
+        mark = attempt.realm.tags.all("tried", attempt.name)[0] if doubtful else session.tried
+        return replace(session, id=new_id(), tried=mark)
 
     def _release_good(self, attempt: Attempt, judged: Judged, start_response: StartResponse) -> Iterable[bytes]:
         """The policy asks nothing of this account: a pass whose amr is the password alone."""

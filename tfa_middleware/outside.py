@@ -10,7 +10,7 @@ from tfa_middleware import cookies, forms
 from tfa_middleware.errors import BadRequest, PassEnded
 from tfa_middleware.hold import App, HeaderList, StartResponse, edited
 from tfa_middleware.realm import Realm
-from tfa_middleware.request import SESSION_NAMES, Request, sets_session
+from tfa_middleware.request import SESSION_NAMES, Request, has_body, sets_session
 from tfa_middleware.services import Services
 from tfa_middleware.sessions import Session, new_id
 from tfa_middleware.streaming import watched
@@ -64,9 +64,9 @@ class Outside:
                     self._services.audit.emit("pass_revoked", **facts, warning=True, reason="a login past the gate")
 
     def _is_login(self, request: Request) -> bool:
-        if request.safe and not request.environ.get("QUERY_STRING"):
+        if not request.may_act:
             return False
-        body = b"" if request.safe else forms.take(request.environ, self._services.settings.tfa.scan_limit)
+        body = forms.take(request.environ, self._services.settings.tfa.scan_limit)
         rules = [realm.rule for realm in self._services.map.realms.values()]
         try:
             fields = forms.read(request.environ, body)
@@ -94,8 +94,9 @@ class Outside:
                 raise PassEnded("a login was made with these cookies while the application worked on the request")
             headers = without_ours(self._services, headers)
             changed = self.after(realm, session, headers)
-            if not request.safe and (sets_session(headers) or realm.rule.leads_away(status, headers, request.url)):
-                # It may have been a login by fields that the realm does not name.
+            logged = sets_session(headers), realm.rule.leads_away(status, headers, request.url)
+            if all(logged) or (any(logged) and (not request.safe or has_body(request.environ))):
+                # It may have been a login by a link, or by fields that the realm does not name.
                 changed = replace(changed, id=new_id(), tried=ANY)
                 realm.quarantine.hand_over(session.id, jar, changed.id)
             return private(headers if changed is session else unshared([*headers, realm.cookie.header(changed)]))

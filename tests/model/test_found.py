@@ -12,7 +12,6 @@ from attacks.wire import Client
 from tfa_middleware import inside, passes
 
 
-@pytest.mark.xfail(strict=True, reason="the new pass is bound to the session of whom the browser was before")
 def test_a_greeting_does_not_bind_a_session_to_the_next_account(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
