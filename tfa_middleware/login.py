@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from tfa_middleware import cookies
 from tfa_middleware.errors import BadRequest
 from tfa_middleware.forms import Fields, query_fields
-from tfa_middleware.paths import Globs, joined
+from tfa_middleware.paths import Address, Globs, folded, joined
 from tfa_middleware.settings import RealmSettings
 
 GOOD, FAILED, UNDECIDED = "good", "failed", "undecided"
@@ -39,6 +39,7 @@ class LoginRule:
     def __init__(self, realm: RealmSettings) -> None:
         self._realm = realm
         self.doors = Globs(realm.login)
+        self._lax_doors = Globs("/" + "/".join(folded(door)) for door in realm.login)
         self._success = [_rule(text, self.doors) for text in realm.success if text != "whoami"]
         self._failure = [_rule(text, self.doors) for text in realm.failure]
         self._mark = max(re.findall(r"[a-z0-9]+", realm.password.lower()), key=len, default="")
@@ -58,6 +59,10 @@ class LoginRule:
             if len(fields.values(name)) > 1:
                 raise BadRequest("a field of the login comes twice")
         return True
+
+    def may_be_a_door(self, address: Address) -> bool:
+        """Whether some reader takes the path for one of the login."""
+        return self.doors.match(address.path) or self._lax_doors.match("/" + "/".join(address.folded))
 
     def in_query(self, query: str) -> bool:
         """Whether a query carries a login. Quick where it does not: the hot path asks."""

@@ -73,9 +73,8 @@ class Realm:
         return may and not self.not_login.match(request.address.path)
 
     def may_log_in(self, request: Request) -> bool:
-        """Whether a request goes to a listed door with anything that could be a login, by whatever fields."""
-        says = not request.safe or has_body(request.environ) or bool(request.environ.get("QUERY_STRING"))
-        return says and self.rule.doors.match(request.address.path)
+        """Whether a request may go to a listed door, however it spells that, with a login by whatever fields."""
+        return request.may_act and (request.address.odd or self.rule.may_be_a_door(request.address))
 
     def exempts(self, path: str) -> bool:
         """Whether a clean path is one of machine clients."""
