@@ -14,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
+from textwrap import fill
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
@@ -41,7 +42,8 @@ def rendered(results: Mapping[Cell, Result]) -> str:
         lines.append(_row(animal, [_word((animal, attacker), reasons) for attacker in ATTACKERS]))
     sent = [sum(results[animal, attacker].requests for animal in ZOO) for attacker in ATTACKERS]
     lines += [_row("*requests*", [f"*{count}*" for count in sent]), "", "Open, and why:", ""]
-    return "\n".join([*lines, *(f"{place}. {reason}" for place, reason in enumerate(reasons, 1))])
+    notes = (fill(f"{place}. {reason}", 118, subsequent_indent="   ") for place, reason in enumerate(reasons, 1))
+    return "\n".join([*lines, *notes])
 
 
 def _cells() -> Iterable[Cell]:
