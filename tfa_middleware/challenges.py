@@ -88,7 +88,7 @@ class Challenges:
             challenge = _loaded(json.loads(text))
         except RecordError:
             return None  # its key was taken out of the key file: it ended with it
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, AttributeError):
             raise StoreError("a challenge cannot be read") from None
         now = self._clock()
         live = challenge.created - CLOCK_SKEW <= now < challenge.deadline  # not one from before the clock was set back

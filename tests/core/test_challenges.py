@@ -102,7 +102,9 @@ def test_it_ends_with_its_key(store: Store, clock: Clock) -> None:  # F5; case 3
     assert Challenges(store, Keys({"new": bytes(32)}), clock).fetch("user", "id") is None
 
 
-@pytest.mark.parametrize("text", [b"{", b"[]", b'{"held": null, "mail": null, "new": 1}', b'{"held": 7, "mail": 0}'])
+@pytest.mark.parametrize(
+    "text", [b"{", b"[]", b'"x"', b'{"held": null, "mail": null, "new": 1}', b'{"held": 7, "mail": 0}']
+)
 def test_one_that_cannot_be_read_is_an_error(text: bytes, challenges: Challenges, store: Store) -> None:  # K4
     sealed = challenges._sealer.seal(text, '["user", "id"]')
     store.put("challenge:user:id", sealed.encode(), ttl=60)
