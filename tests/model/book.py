@@ -93,7 +93,6 @@ class Book:
         self.required, self.renews, self.asks = law.required, law.renews, law.whoami
         self.grants: dict[str, Grant] = {}
         self.waiting: dict[str, Waiting] = {}
-        self.doubtful: set[str] = set()  # open: see test_found
         self.count: Counter[str] = Counter()
 
     # -- the law
@@ -123,7 +122,7 @@ class Book:
     def check(self, one: Exchange) -> None:
         """Every call of the application had a grant."""
         for call in one.calls:
-            if call.kind == PAGE and one.ours not in self.doubtful:
+            if call.kind == PAGE:
                 self.count["served"] += 1
                 grant = self.stands(one.ours, call.at, one.worker)
                 assert grant is not None, f"served {call.who} without a proof, at {one.method} {one.path}"
@@ -134,8 +133,6 @@ class Book:
         """Nothing secret is in the answer unless the browser has a grant, before it or by it."""
         if not self.asks and one.reply.location in LISTED:
             return  # a good login that looks failed: a stated limit without whoami; it must open no page
-        if one.ours in self.doubtful:
-            return
         if one.path == HIDDEN:
             return  # a door that needs no session answers with its own answer: a stated limit; it must open no page
         held = [self.stands(one.ours, one.began, one.worker), self.grants.get(one.given or "")]
@@ -154,9 +151,6 @@ class Book:
             grant = None  # beside another session of the application a pass counts for nothing
         if grant:
             grant.seen = max(grant.seen, one.began)
-        greeted = grant and not self.asks and any(call.kind == GREETING for call in one.calls)
-        if one.given and (one.ours in self.doubtful or (greeted and one.fields.get("username") != grant.user)):
-            self.doubtful.add(one.given)
         changes = self.records.look()
         self._check_changes(one, grant, changes)
         self._logins(one, grant)
@@ -171,7 +165,7 @@ class Book:
 
     def _check_changes(self, one: Exchange, grant: Grant | None, changes: dict[str, tuple[SetUp, SetUp]]) -> None:
         """Factors change only for whom this session is, and only with a fresh proof where there was a factor (E2)."""
-        for user, (before, _) in changes.items() if one.ours not in self.doubtful else ():
+        for user, (before, _) in changes.items():
             self.count["changes of factors"] += 1
             waits = self.waiting.get(one.ours)
             if waits and waits.user == user and not before.factors and self.required:

@@ -9,6 +9,9 @@ from attacks.apps import IN_PLACE, Console
 from attacks.stage import Stage
 from attacks.wire import Client
 
+from model.book import POLL
+from model.people import People
+from model.world import Shape
 from tfa_middleware import inside, passes
 
 
@@ -25,3 +28,20 @@ def test_a_greeting_does_not_bind_a_session_to_the_next_account(
     assert browser.press("verify", code=stage.code("mallory")).code in (303, 403)
     Client(stage.app, **browser.jar).get("/private")
     assert stage.console.served["alice"] == served
+
+
+@pytest.mark.xfail(strict=True, reason="a verdict made between two looks at equal files outlives its set-up")
+def test_a_verdict_ends_with_its_line_though_the_file_is_as_it_was_at_the_last_look() -> None:
+    # A14: all between two looks of one worker: Bob enrols, looks around, and an operator takes his line out.
+    off = dict.fromkeys(("whoami", "greets", "renews", "logout", "mails", "sqlite"), False)
+    people = People(Shape("new", required=True, **off))
+    world = people.world
+    try:
+        people.look_around()
+        assert b"SECRET of bob" in people.sign_in(0, 0, "bob")
+        again = world.sent[-1]
+        assert world.records.remove("bob")
+        world.clock.pass_by(POLL)
+        world.send(0, 0, again)  # the book looks at what is served
+    finally:
+        world.close()
