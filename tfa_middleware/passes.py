@@ -62,12 +62,13 @@ class Passes:
         return found
 
     def keep(self, realm: str, header: str, record: Pass, forwarded: str, epoch: int) -> Verdict:
-        """Remember what a Cookie header is worth, if nothing ended since ``epoch``, read before the record was. The
-        cache is bounded: when full it starts anew."""
+        """Remember what a Cookie header is worth, if nothing ended since ``epoch``, read before the record was, and no
+        account changed since the last look: it could change back before the next one. The cache is bounded: when full
+        it starts anew."""
         if len(self._verdicts) >= CACHE:
             self._forget()
         verdict = Verdict(record, forwarded, record.expires(), record.seen)
-        if epoch == self.epoch:
+        if epoch == self.epoch and self._generation and self._stamp() == self._generation[1]:
             self._verdicts[realm, header] = verdict
         return verdict
 

@@ -30,7 +30,6 @@ def test_a_greeting_does_not_bind_a_session_to_the_next_account(
     assert stage.console.served["alice"] == served
 
 
-@pytest.mark.xfail(strict=True, reason="a verdict made between two looks at equal files outlives its set-up")
 def test_a_verdict_ends_with_its_line_though_the_file_is_as_it_was_at_the_last_look() -> None:
     # A14: all between two looks of one worker: Bob enrols, looks around, and an operator takes his line out.
     off = dict.fromkeys(("whoami", "greets", "renews", "logout", "mails", "sqlite"), False)
