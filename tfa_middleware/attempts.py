@@ -129,8 +129,9 @@ class Attempts:
         # A redirect may hide a good login behind the look of a failed one (next= the login page).
         if realm.rule.asks and (verdict != FAILED or held.redirects):
             named, more = ask(self._app, attempt.request, realm, jar, self._services.settings.tfa.hold_limit)
-            held = replace(held, headers=(*held.headers, *more))
-            jar = cookies.overlay(jar, cookies.all_set(more, now))
+            if named:  # an answer to nobody is not this browser's, which never asked
+                held = replace(held, headers=(*held.headers, *more))
+                jar = cookies.overlay(jar, cookies.all_set(more, now))
             verdict = GOOD if named else FAILED if verdict == UNDECIDED else verdict
         user = self._account(attempt, named)
         return Judged(UNDECIDED if verdict == GOOD and not user else verdict, user, held, jar, named)

@@ -39,7 +39,7 @@ class Challenge:
     wanted: str = ""
     origin: str = ""
     client: str = ""
-    owner: str = ""  # the login that holds the cookies in quarantine
+    owner: str = ""  # the login that holds the cookies in quarantine; what makes an enrolment this one
     named: str = ""  # what whoami said at the login
     replaces: str = ""  # the pass that a step-up or a renewal takes the place of
     kind: str = ""

@@ -23,7 +23,7 @@ _PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~:/@()?{}\-]{0,256}")
 _BLANK = " \t"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~:/@()?{}=\-]*")
-_QUOTED = re.compile(r'"[^"\\]*"')
+_QUOTED = re.compile(r'"(?:[^"\\]|\\[0-3][0-7]{2}|\\")*"')
 
 
 @dataclass(frozen=True)

@@ -19,6 +19,7 @@ from tfa_middleware.page import Page
 from tfa_middleware.proving import Proving
 from tfa_middleware.replies import Replies
 from tfa_middleware.services import Services
+from tfa_middleware.sessions import new_id
 from tfa_middleware.verifiers.base import Enrolled
 
 WRONG = N_("This is not right. Please try again.")
@@ -195,7 +196,8 @@ class EnrolView:
 
     def make_codes(self, page: Page, user: str) -> Shown:
         """A new set of recovery codes in the place of the old one; it needs no proof of its own."""
-        enrolment = self._enrolling.begin(page.realm, page.session_id, user, RECOVERY, page.request)
+        # In a place of its own: another tab may be at an enrolment of this session.
+        enrolment = self._enrolling.begin(page.realm, new_id(), user, RECOVERY, page.request)
         made = self._enrolling.answer(page.realm, enrolment, {}, page.request)
         if not isinstance(made, Enrolled):
             raise Rejected("recovery codes ask nothing")

@@ -11,6 +11,8 @@ from tfa_middleware.proving import Proving, asked
 from tfa_middleware.realm import Realm
 from tfa_middleware.request import Request
 from tfa_middleware.services import Services
+from tfa_middleware.sessions import new_id
+from tfa_middleware.stores.base import ABSENT
 from tfa_middleware.verifiers.base import Begun, Enrolled, Form
 
 ENROLMENT = "enrolment"
@@ -39,6 +41,7 @@ class Enrolling:
             id=_id(session_id),
             user=user,
             purpose=ENROLMENT,
+            owner=new_id(),
             created=now,
             deadline=now + LIFETIME,
             origin=request.origin,
@@ -62,7 +65,7 @@ class Enrolling:
         """One step: what was enrolled, or the enrolment at its next step. Raises `Rejected`, `Void` after too many."""
         counted = self._services.challenges.count_try(realm.name, enrolment.id)
         tries = self._services.settings.limits.challenge_tries
-        if counted is None or counted.kind != enrolment.kind or counted.tries > tries:
+        if counted is None or counted.owner != enrolment.owner or counted.tries > tries:
             # It stays where it is: an earlier right answer, or another tab's enrolment, may be on its way.
             raise Void("the enrolment is over")
         account, visit = realm.accounts.get(counted.user), self._proving.visit(realm, request)
@@ -84,8 +87,9 @@ class Enrolling:
 
     def save(self, realm: Realm, enrolment: Challenge, enrolled: Enrolled) -> Authenticator:
         """Save what was proven, once: of two confirmations at the same time one is too late (B1, B2, case 54)."""
-        if not self._services.challenges.consume(enrolment):
+        if not self._services.store.put(f"enrolled:{enrolment.owner}", b"1", ttl=LIFETIME, version=ABSENT):
             raise Void("the enrolment is over")
+        self._services.challenges.consume(enrolment)
         new = realm.accounts.new(enrolment.kind, enrolled.label, enrolled.data, enrolment.origin)
         self._proving.consume(new.id, enrolled.consumes)
         realm.accounts.add(enrolment.user, new)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import chain
 from types import TracebackType
 from typing import Any
 
@@ -77,6 +78,30 @@ class Answer:
         while self._written:
             yield self._written.pop(0)
 
+    @property
+    def is_stream(self) -> bool:
+        """Whether it is a stream of events, which never ends."""
+        kinds = [value for name, value in self.headers if name.lower() == "content-type"]
+        return any(kind.lower().startswith("text/event-stream") for kind in kinds)
+
+    def gather(self, limit: int) -> bool:
+        """Take the body in, up to ``limit`` octets; whether that was all: then the application's iterable is closed
+        and it is free for another call. Iterating gives what was taken first."""
+        taken, size, blocks = [], 0, iter(self)
+        try:
+            for block in blocks:
+                taken.append(block)
+                size += len(block)
+                if size > limit:
+                    break
+            else:
+                self.close()
+        except Exception as error:
+            self.close()
+            raise ApplicationError from error
+        self._iterator = chain(taken, blocks)
+        return self._closed
+
     def read(self, limit: int) -> bytes | None:
         """The whole body, or None where it is longer than ``limit`` octets. Closes the application's iterable."""
         parts, size = [], 0
@@ -124,15 +149,18 @@ class Streamed:
         self._answer.close()
 
 
-def edited(start_response: StartResponse, edit: Edit) -> StartResponse:
-    """A start_response that changes headers on their way; the application's iterable is left as it is (H7)."""
+def edited(
+    start_response: StartResponse, edit: Edit, under: Callable[[Any], Any] = lambda write: write
+) -> StartResponse:
+    """A start_response that changes headers on their way, and gives the application the server's ``write`` as ``under``
+    makes it; the application's iterable is left as it is (H7)."""
 
     def start(status: str, headers: HeaderList, exc_info: ExcInfo | None = None) -> Any:
         try:
             changed = edit(status, list(headers))
             if exc_info:
-                return start_response(status, changed, exc_info)
-            return start_response(status, changed)
+                return under(start_response(status, changed, exc_info))
+            return under(start_response(status, changed))
         finally:
             del exc_info
 

@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import replace
-from typing import Any
 
 from tfa_middleware import cookies
 from tfa_middleware.accounts import PASS
@@ -25,10 +23,10 @@ from tfa_middleware.passrecord import Pass
 from tfa_middleware.realm import Realm
 from tfa_middleware.rebinding import Rebinding
 from tfa_middleware.replies import Replies
-from tfa_middleware.request import Request
+from tfa_middleware.request import Request, has_body
 from tfa_middleware.services import Services
-from tfa_middleware.streaming import watched
-from tfa_middleware.whoami import ask
+from tfa_middleware.streaming import Watch, Watched, watched, written
+from tfa_middleware.whoami import ask, ask_beside
 
 
 class Inside:
@@ -58,22 +56,23 @@ class Inside:
             attempt = Attempt(request, realm, record.user, dict(cookies.parse(cookie)))
             return self._unless_it_rebinds(attempt, record, cookie, start_response)
         asking = realm.asks_again(request, readable=readable)
-        careful = asking or (realm.rule.asks and request.may_act)
+        careful = asking or (realm.rule.asks and realm.may_change_hands(request))
         shown = self._linking.wanted(request, realm)
         if careful or shown:
             return self._with_a_look(
                 request, realm, record, cookie, start_response, careful=careful, shown=shown, asking=asking
             )
+        watch = self._watch(record)
+        edit = self._editor(request, realm, record)
+        answer = self._app(environ, edited(start_response, edit, lambda write: written(write, watch)))
+        return watched(answer, watch, environ)
+
+    def _watch(self, record: Pass) -> Watch:
+        return Watch(lambda: self._services.passes.lives(record))
+
+    def _editor(self, request: Request, realm: Realm, record: Pass) -> Edit:
         began = time.monotonic()
-        answer = self._app(environ, edited(start_response, self._editor(request, realm, record, began)))
-        return self._watched(record, answer, began, environ.get("wsgi.file_wrapper"))
 
-    def _watched(
-        self, record: Pass, answer: Iterable[bytes], began: float, file_wrapper: Any = None
-    ) -> Iterable[bytes]:
-        return watched(answer, lambda: self._services.passes.lives(record), began, file_wrapper)
-
-    def _editor(self, request: Request, realm: Realm, record: Pass, began: float) -> Edit:
         def edit(_: str, headers: HeaderList) -> HeaderList:
             self._check_alive(record, began)
             return self._rebinding.settled(request, realm, record, headers)
@@ -111,30 +110,43 @@ class Inside:
         shown: bool,
         asking: bool,
     ) -> Iterable[bytes]:
-        began = time.monotonic()
+        began, watch = time.monotonic(), self._watch(record)
         answer = Answer(self._app, request.forwarded(cookie, record.bindings))
         try:
             self._check_alive(record, began)
-            now = record.names
-            if asking:
-                now, answer.headers, _ = self._says(request, realm, cookie, answer.headers)
-            if careful and (now != record.names or self._rebinding.changes_a_bound_one(realm, record, answer.headers)):
-                return self._asked_again(request, realm, record, cookie, answer, start_response)
-            headers = self._rebinding.settled(request, realm, record, answer.headers)
-            headers, body = self._linking.put(request, realm, answer, headers) if shown else (headers, answer)
-            start_response(answer.status, headers)
+            if asking or (careful and self._rebinding.changes_a_bound_one(realm, record, answer.headers)):
+                return self._asked_again(request, realm, record, cookie, answer, start_response, watch, shown=shown)
+            return self._given(request, realm, record, answer, start_response, watch, shown=shown)
         except BaseException:
             answer.close()
             raise
-        return self._watched(record, Streamed(answer, body), began)
 
-    def _says(
-        self, request: Request, realm: Realm, cookie: str, headers: Iterable[tuple[str, str]]
-    ) -> tuple[str, HeaderList, dict[str, str]]:
-        """Whom the application names after an answer; the answer's headers with what that question set; the cookies."""
-        jar = cookies.overlay(dict(cookies.parse(cookie)), cookies.all_set(headers, self._services.clock()))
-        now, more = ask(self._app, request, realm, jar, self._services.settings.tfa.hold_limit)
-        return now, [*headers, *more], cookies.overlay(jar, cookies.all_set(more, self._services.clock()))
+    def _given(
+        self,
+        request: Request,
+        realm: Realm,
+        record: Pass,
+        answer: Answer,
+        start_response: StartResponse,
+        watch: Watch,
+        *,
+        shown: bool = False,
+    ) -> Iterable[bytes]:
+        """The answer for the browser, with the link where it is ``shown``."""
+        headers = self._rebinding.settled(request, realm, record, answer.headers)
+        headers, body = self._linking.put(request, realm, answer, headers) if shown else (headers, answer)
+        start_response(answer.status, headers)
+        return Watched(Streamed(answer, body), watch)
+
+    def _says(self, request: Request, realm: Realm, cookie: str, answer: Answer) -> tuple[str, dict[str, str]]:
+        """Whom the application names after an answer, and the cookies then; what that question set joins the answer's
+        headers. An answer that is still under way is left alone: the question comes from a thread of its own."""
+        limit, clock = self._services.settings.tfa.hold_limit, self._services.clock
+        jar = cookies.overlay(dict(cookies.parse(cookie)), cookies.all_set(answer.headers, clock()))
+        whole = not answer.is_stream and answer.gather(limit)
+        now, more = (ask if whole else ask_beside)(self._app, request, realm, jar, limit)
+        answer.headers = [*answer.headers, *more]
+        return now, cookies.overlay(jar, cookies.all_set(more, clock()))
 
     def _asked_again(
         self,
@@ -144,26 +156,25 @@ class Inside:
         cookie: str,
         answer: Answer,
         start_response: StartResponse,
+        watch: Watch,
         *,
         suspended: bool = False,
+        shown: bool = False,
     ) -> Iterable[bytes]:
         """The application changed the session under a pass, or may have: it says whose it is now.
 
         The same account goes on. Another one is held as a new login. Nobody's session is no session.
         """
-        held = self._read(request, answer)
-        now, headers, jar = self._says(request, realm, cookie, held.headers)
-        held = replace(held, headers=tuple(headers))
+        now, jar = self._says(request, realm, cookie, answer)
         if now == record.names:
             if suspended:  # else it would bring back a pass that another request ended
                 self._services.passes.resume(record)
-            start_response(held.status, self._rebinding.settled(request, realm, record, list(held.headers)))
-            return [held.body]
+            return self._given(request, realm, record, answer, start_response, watch, shown=shown)
         self._rebinding.end(record, "the application's session is not the account's any more")
         if not now or realm.settings.identity == "posted":
-            start_response(held.status, [*cookies.without_set_cookie(held.headers), realm.cookie.removal()])
-            return [held.body]
-        return self._pivoted(Attempt(request, realm, now, jar), held, record, start_response)
+            start_response(answer.status, [*cookies.without_set_cookie(answer.headers), realm.cookie.removal()])
+            return Streamed(answer)
+        return self._pivoted(Attempt(request, realm, now, jar), self._read(request, answer), record, start_response)
 
     def _pivoted(self, attempt: Attempt, held: Held, record: Pass, start_response: StartResponse) -> Iterable[bytes]:
         facts = {"realm": record.realm, "user": record.user, "origin": attempt.request.origin}
@@ -193,26 +204,36 @@ class Inside:
         login of another account from its mention: one that has a factor, or must have one, is refused, and a changed
         session is nobody's.
         """
-        name, jar = realm.rule.posted_name(fields), dict(cookies.parse(cookie))
         if realm.rule.asks:
             self._services.passes.suspend(record)
-            answer = Answer(self._app, request.forwarded(cookie, record.bindings))
-            return self._asked_again(request, realm, record, cookie, answer, start_response, suspended=True)
-        if name and name != record.user and realm.accounts.next_step(name) != PASS:
+            answer, watch = Answer(self._app, request.forwarded(cookie, record.bindings)), self._watch(record)
+            try:
+                return self._asked_again(request, realm, record, cookie, answer, start_response, watch, suspended=True)
+            except BaseException:
+                answer.close()
+                raise
+        names = realm.rule.posted_names(fields)
+        if any(name not in ("", record.user) and realm.accounts.next_step(name) != PASS for name in names):
             raise BadRequest("a password for another account behind the login: set whoami, or list it under not_login")
-        return self._unless_it_rebinds(
-            Attempt(request, realm, name or record.user, jar), record, cookie, start_response
-        )
+        attempt = Attempt(request, realm, next(iter(names), record.user), dict(cookies.parse(cookie)))
+        return self._unless_it_rebinds(attempt, record, cookie, start_response)
+
+    def _looks_like_a_login(self, request: Request, realm: Realm, record: Pass, answer: Answer) -> bool:
+        changed = self._rebinding.changes_a_bound_one(realm, record, answer.headers)
+        if not realm.may_log_in(request):
+            return changed
+        away = realm.rule.leads_away(answer.status, answer.headers, request.url)
+        looks_only = request.safe and not has_body(request.environ)
+        return (changed and away) if looks_only else (changed or away)
 
     def _unless_it_rebinds(
         self, attempt: Attempt, record: Pass, cookie: str, start_response: StartResponse
     ) -> Iterable[bytes]:
-        realm, began = attempt.realm, time.monotonic()
+        realm, watch = attempt.realm, self._watch(record)
         answer = Answer(self._app, attempt.request.forwarded(cookie, record.bindings))
         try:
-            if not self._rebinding.changes_a_bound_one(realm, record, answer.headers):
-                start_response(answer.status, self._rebinding.settled(attempt.request, realm, record, answer.headers))
-                return self._watched(record, Streamed(answer), began)
+            if not self._looks_like_a_login(attempt.request, realm, record, answer):
+                return self._given(attempt.request, realm, record, answer, start_response, watch)
             self._rebinding.end(record, "a form with a password changed the session")
         except BaseException:
             answer.close()

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from tfa_middleware.errors import Locked, StoreError
+from tfa_middleware.model import CLOCK_SKEW
 from tfa_middleware.settings import LimitSettings
 from tfa_middleware.stores.base import ABSENT, Store, key_part
 
@@ -68,8 +69,9 @@ class Limiter:
     def _refuse(self, record: Record, kind: str, now: float) -> None:
         if record["row"].get(kind, 0) >= self._limits.hard_failures:
             raise Locked("factor is off after too many failures", None)
+        longest = self._limits.soft_time + CLOCK_SKEW  # a longer one was set by a wrong clock
         rests = [record["until"].get(name, 0) - now for name in (kind, _ACCOUNT)]
-        rest = max(one if one <= self._limits.soft_time else 0 for one in rests)  # a longer one is of a wrong clock
+        rest = max(one if one <= longest else 0 for one in rests)
         if rest > 0:
             raise Locked("too many failures", int(rest) + 1)
         if sum(_recent(record, now).values()) >= self._limits.rolling_failures:
@@ -101,7 +103,8 @@ def _first(now: float) -> float:
 
 
 def _recent(record: Record, now: float) -> dict[str, int]:
-    return {day: count for day, count in record["days"].items() if _first(now) < int(day) <= now // DAY and count > 0}
+    first, last = _first(now), (now + CLOCK_SKEW) // DAY
+    return {day: count for day, count in record["days"].items() if first < int(day) <= last and count > 0}
 
 
 def _key(realm: str, user: str) -> str:

@@ -40,29 +40,31 @@ class LoginRule:
         self._realm = realm
         self.doors = Globs(realm.login)
         self._lax_doors = Globs("/" + "/".join(folded(door)) for door in realm.login)
+        self._plain_doors = frozenset(door.rstrip("/") for door in realm.login if "*" not in door)
         self._success = [_rule(text, self.doors) for text in realm.success if text != "whoami"]
         self._failure = [_rule(text, self.doors) for text in realm.failure]
         self._mark = max(re.findall(r"[a-z0-9]+", realm.password.lower()), key=len, default="")
 
     def is_attempt(self, fields: Fields) -> bool:
-        """Whether the request carries the password field with a value. Raises `BadRequest` where it is ambiguous.
-
-        In the query a password counts beside the user field.
-        """
+        """Whether the request carries the password field with a value; in the query it counts beside the user field."""
         realm = self._realm
-        in_body = [value for value in fields.values(realm.password, query=False) if value]
-        in_query = [value for value in fields.values(realm.password, body=False) if value]
-        by_query = bool(in_query) and bool(fields.values(realm.username))
-        if not in_body and not by_query:
-            return False
-        for name in (realm.username, realm.password):
+        if any(fields.values(realm.password, query=False)):
+            return True
+        return any(fields.values(realm.password, body=False)) and bool(fields.values(realm.username))
+
+    def check_plain(self, fields: Fields) -> None:
+        """Raise `BadRequest` where a login could be read in two ways: a field of it comes twice (A6)."""
+        for name in (self._realm.username, self._realm.password):
             if len(fields.values(name)) > 1:
                 raise BadRequest("a field of the login comes twice")
-        return True
 
     def may_be_a_door(self, address: Address) -> bool:
         """Whether some reader takes the path for one of the login."""
         return self.doors.match(address.path) or self._lax_doors.match("/" + "/".join(address.folded))
+
+    def names_itself(self, address: Address) -> bool:
+        """Whether an address is just that of a listed page, and can hold no token of a link."""
+        return not address.odd and address.path.rstrip("/") in self._plain_doors
 
     def in_query(self, query: str) -> bool:
         """Whether a query carries a login. Quick where it does not: the hot path asks."""
@@ -72,8 +74,11 @@ class LoginRule:
 
     def posted_name(self, fields: Fields) -> str:
         """The canonical name in the user field, or empty. Raises `BadRequest` on a name with hidden characters."""
-        values = fields.values(self._realm.username)
-        return self.canonical(values[0]) if values else ""
+        return next(iter(self.posted_names(fields)), "")
+
+    def posted_names(self, fields: Fields) -> list[str]:
+        """The canonical names in every field that some reader takes for the user's. Raises as `posted_name` does."""
+        return [self.canonical(value) for value in fields.values(self._realm.username)]
 
     def canonical(self, name: str) -> str:
         """All spellings of a user as one: NFKC, outer blanks off, case folded unless the realm is exact (case 62).

@@ -116,10 +116,13 @@ class TwoFactorMiddleware:
 
     def _facts(self, turn: Turn) -> gate.Facts:
         realm, path = turn.realm, turn.request.address.path
+        attempt = realm.rule.is_attempt(turn.fields)
+        if attempt and turn.path == LOGIN:
+            realm.rule.check_plain(turn.fields)
         return gate.Facts(
             path=turn.path,
             state=turn.standing.state,
-            attempt=realm.rule.is_attempt(turn.fields),
+            attempt=attempt,
             readable=turn.fields.readable,
             logout=realm.logout.match(path),
             own_form=realm.not_login.match(path),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable
 from dataclasses import replace
 
@@ -13,7 +12,7 @@ from tfa_middleware.realm import Realm
 from tfa_middleware.request import SESSION_NAMES, Request, has_body, sets_session
 from tfa_middleware.services import Services
 from tfa_middleware.sessions import Session, new_id
-from tfa_middleware.streaming import watched
+from tfa_middleware.streaming import Watch, watched, written
 from tfa_middleware.whoami import ask, given_to_anybody
 
 #: As ``tried`` of a session: a login of nobody knows whom may have been made in it.
@@ -84,8 +83,10 @@ class Outside:
             # A session that the application already knows is not a visitor's (Cacti, DokuWiki).
             jar, merged = ({}, []) if known else (jar, merged)
 
+        holder = [session.id]
+
         def free() -> bool:
-            return realm.quarantine.free(jar, session.id) == jar
+            return realm.quarantine.free(jar, holder[0]) == jar
 
         def edit(status: str, headers: HeaderList) -> HeaderList:
             headers = [*headers, *merged]
@@ -99,11 +100,12 @@ class Outside:
                 # It may have been a login by a link, or by fields that the realm does not name.
                 changed = replace(changed, id=new_id(), tried=ANY)
                 realm.quarantine.hand_over(session.id, jar, changed.id)
+                holder[0] = changed.id
             return private(headers if changed is session else unshared([*headers, realm.cookie.header(changed)]))
 
-        environ, began = request.forwarded(cookies.header(jar), (*jar, *SESSION_NAMES)), time.monotonic()
-        answer = self._app(environ, edited(start_response, edit))
-        return watched(answer, free, began, environ.get("wsgi.file_wrapper"))
+        environ, watch = request.forwarded(cookies.header(jar), (*jar, *SESSION_NAMES)), Watch(free)
+        answer = self._app(environ, edited(start_response, edit, lambda write: written(write, watch)))
+        return watched(answer, watch, environ)
 
     def visitor_cookies(self, request: Request, realm: Realm, session: Session) -> dict[str, str]:
         """The cookies of the request that this visitor was given and that no login holds; with those listed to keep."""

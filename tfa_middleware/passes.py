@@ -116,15 +116,20 @@ class Passes:
         entry = self._store.get(f"owner:{owner}")
         return self.get(*entry.value.decode().split(" ")) if entry else None
 
-    def lives(self, record: Pass) -> bool:
-        """Whether a pass has not ended; of one that is put aside, as soon as that is decided."""
+    def settled(self, realm: str, session_id: str) -> Pass | None:
+        """As `get`; where the pass is put aside, as soon as it is decided what becomes of it. Raises `StoreError` where
+        that takes long: then nobody knows yet."""
         for _ in range(100):
-            if self.get(record.realm, record.id) is not None:
-                return True
-            if self._put_aside(record.realm, record.id) is None:
-                return self.get(record.realm, record.id) is not None
+            record = self.get(realm, session_id)
+            if record is not None or self._put_aside(realm, session_id) is None:
+                return record or self.get(realm, session_id)
             time.sleep(0.1 * POLL)
-        return False
+        raise StoreError("a form with a password takes long, and its pass waits for it")
+
+    def lives(self, record: Pass) -> bool:
+        """Whether a pass has not ended, nor come of age (A12)."""
+        current = self.settled(record.realm, record.id)
+        return current is not None and self._clock() < current.until
 
     def touch(self, record: Pass, now: float) -> Pass | None:
         """Write back that a pass was used. One that ended meanwhile is not brought back: None."""

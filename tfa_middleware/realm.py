@@ -69,12 +69,20 @@ class Realm:
             return self.rule.asks
         acts = not request.safe or has_body(request.environ)
         queried = self.settings.whoami_again == "query" and bool(request.environ.get("QUERY_STRING"))
-        may = queried or (acts and self.settings.whoami_again != "change")
+        may = queried or (acts and self.settings.whoami_again != "change") or self.may_log_in(request)
         return may and not self.not_login.match(request.address.path)
 
+    def may_change_hands(self, request: Request) -> bool:
+        """Whether a cookie that changes in the answer may be of another account's login."""
+        return request.may_act or self.may_log_in(request) or self.settings.whoami_again == "query"
+
     def may_log_in(self, request: Request) -> bool:
-        """Whether a request may go to a listed door, however it spells that, with a login by whatever fields."""
-        return request.may_act and (request.address.odd or self.rule.may_be_a_door(request.address))
+        """Whether a request may go to a listed door, however it spells that, with a login by whatever fields, or by a
+        token in the address."""
+        address = request.address
+        if self.rule.may_be_a_door(address):
+            return request.may_act or not self.rule.names_itself(address)
+        return request.may_act and (".." in address.folded or "\0" in address.path)
 
     def exempts(self, path: str) -> bool:
         """Whether a clean path is one of machine clients."""

@@ -13,6 +13,9 @@ from tfa_middleware.realm import Realm
 from tfa_middleware.request import SESSION_LIKE, Request
 from tfa_middleware.services import Services
 
+#: Values of one cookie that a pass knows: an upload may take while pages beside it renew the cookie.
+KEPT = 16
+
 
 class Rebinding:
     """Re-binding never extends the life of a pass (A13)."""
@@ -32,7 +35,7 @@ class Rebinding:
         values = {name: one.value for name, one in changes.items() if not one.deletes}
         realm.quarantine.acquire(record.owner, values, record.owner)
         changed = self._services.passes.change(
-            record, lambda one: replace(one, bindings=realm.tags.bind(one.bindings, changes))
+            record, lambda one: replace(one, bindings=realm.tags.bind(one.bindings, changes, KEPT))
         )
         return headers if changed else cookies.without_set_cookie(headers)
 
@@ -58,13 +61,14 @@ class Rebinding:
 
     def changes_a_bound_one(self, realm: Realm, record: Pass, headers: HeaderList) -> bool:
         """Whether an answer changes the value of a cookie that the pass is bound to (i: the second-account pivot)."""
-        news = self._news(realm, record, headers)
-        return any(not one.deletes and record.bindings.get(name) for name, one in news.items())
+        news = self._news(realm, record, headers).items()
+        bound = {name for name, one in news if not one.deletes and record.bindings.get(name)}
+        return bool(bound - set(realm.settings.keep))  # whose value comes from the page's own scripts anyway
 
     def _without_foreign(self, request: Request, realm: Realm, record: Pass, headers: HeaderList) -> HeaderList:
         """The headers less a second session: one by a new name, after a request that may have been a login. Nobody can
         tell whose it is, for whoami speaks of the first one alone; ``keep`` lists what the application needs."""
-        if not request.may_act:
+        if not realm.may_change_hands(request):
             return headers
         pattern = realm.settings.session_cookies or SESSION_LIKE
         known = {*record.bindings, *realm.settings.keep}

@@ -95,7 +95,8 @@ class Replies:
             return self._services.pages.refusal(403, "login_required", realm.entry)
         kept = session if session.state == VISITOR else visitor(self._services.clock())
         kept = visitor(self._services.clock(), session.wanted) if afresh else kept
-        wanted = ("" if realm.logout.match(request.address.path) else request.wanted()) or kept.wanted
+        path = request.address.path  # that of a login may hold a password, and is nothing to come back to
+        wanted = ("" if realm.logout.match(path) or realm.rule.doors.match(path) else request.wanted()) or kept.wanted
         changed = session is not kept or wanted != kept.wanted
         headers = [realm.cookie.header(replace(kept, wanted=wanted))] if changed else []
         return self._services.pages.see_other(realm.entry, headers)

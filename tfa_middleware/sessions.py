@@ -68,14 +68,14 @@ class Tags:
         matches = [hmac.compare_digest(tag, one) for tag in self.all(name, value) for one in known]
         return any(matches)
 
-    def bind(self, bindings: Bindings, changes: Mapping[str, SetCookie]) -> dict[str, tuple[str, ...]]:
-        """``bindings`` after an answer: two tags a name are kept, since answers may arrive in another order than they
-        were made, and a deletion leaves a tombstone that vouches for nothing."""
+    def bind(self, bindings: Bindings, changes: Mapping[str, SetCookie], kept: int = 2) -> dict[str, tuple[str, ...]]:
+        """``bindings`` after an answer: the last ``kept`` tags a name, since answers may arrive in another order than
+        they were made; a deletion leaves a tombstone that vouches for nothing."""
         merged = dict(bindings)
         for name, change in changes.items():
             tag = _TOMBSTONE if change.deletes else self.all(name, change.value)[0]
             before = [old for old in merged.pop(name, ()) if old != tag]
-            merged[name] = tuple([tag, *before][:2])
+            merged[name] = tuple([tag, *before][: 2 if change.deletes else kept])
         return dict(list(merged.items())[-MAX_BINDINGS:])
 
     def bind_all(self, cookies: Mapping[str, str]) -> dict[str, tuple[str, ...]]:

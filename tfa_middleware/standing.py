@@ -80,7 +80,7 @@ class Standings:
 
     def _alive(self, realm: Realm, session_id: str, now: float) -> Pass | None:
         """The live pass under the account's present set-up; a changed set-up ends it (A14)."""
-        record = self._passes.get(realm.name, session_id)
+        record = self._passes.settled(realm.name, session_id)
         if record is None or not record.live(now):
             return None
         if record.fingerprint == realm.accounts.fingerprint(record.user):

@@ -11,25 +11,37 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 from tfa_middleware.errors import PassEnded
+from tfa_middleware.hold import Environ
 from tfa_middleware.passes import POLL
 
 
-class Watched:
-    """The blocks of ``source`` while ``lives`` says so, which is asked once in `POLL` seconds since ``began``, before a
-    block goes out. Raises `PassEnded` in its place."""
+class Watch:
+    """Asks ``lives`` before a block of an answer goes out, once in `POLL` seconds from when it was made: before the
+    application was called."""
 
-    def __init__(self, source: Iterable[bytes], lives: Callable[[], bool], began: float) -> None:
-        self._source = source
+    def __init__(self, lives: Callable[[], bool]) -> None:
         self._lives = lives
-        self._looked = began
+        self._looked = time.monotonic()
+
+    def __call__(self) -> None:
+        """Raise `PassEnded` where the answer must not go on."""
+        moment = time.monotonic()
+        if moment - self._looked >= POLL:
+            if not self._lives():
+                raise PassEnded("the pass ended while an answer was under way")
+            self._looked = moment
+
+
+class Watched:
+    """The blocks of ``source`` under a watch."""
+
+    def __init__(self, source: Iterable[bytes], watch: Watch) -> None:
+        self._source = source
+        self._watch = watch
 
     def __iter__(self) -> Iterator[bytes]:
         for block in self._source:
-            moment = time.monotonic()
-            if moment - self._looked >= POLL:
-                if not self._lives():
-                    raise PassEnded("the pass ended while an answer was under way")
-                self._looked = moment
+            self._watch()
             yield block
 
     def close(self) -> None:
@@ -39,10 +51,19 @@ class Watched:
             close()
 
 
-def watched(
-    source: Iterable[bytes], lives: Callable[[], bool], began: float, file_wrapper: Any = None
-) -> Iterable[bytes]:
-    """``source``, watched where it may take long: not a list, and not a file, which the server must know again (H7)."""
-    if hasattr(source, "__len__") or (isinstance(file_wrapper, type) and isinstance(source, file_wrapper)):
-        return source
-    return Watched(source, lives, began)
+def watched(source: Iterable[bytes], watch: Watch, environ: Environ) -> Iterable[bytes]:
+    """``source`` under a watch where it may take long: not a list, and not a file, which the server must know again
+    (H7)."""
+    wrapper = environ.get("wsgi.file_wrapper")
+    file = hasattr(source, "read") or (isinstance(wrapper, type) and isinstance(source, wrapper))
+    return source if file or hasattr(source, "__len__") else Watched(source, watch)
+
+
+def written(write: Callable[[bytes], Any], watch: Watch) -> Callable[[bytes], Any]:
+    """The server's ``write`` under a watch (PEP 3333)."""
+
+    def look_and_write(block: bytes) -> Any:
+        watch()
+        return write(block)
+
+    return look_and_write

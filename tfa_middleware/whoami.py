@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 
 from tfa_middleware import cookies
 from tfa_middleware.hold import Answer, App, Environ, HeaderList
@@ -15,7 +16,27 @@ _KEPT = ("HTTP_HOST", "HTTP_USER_AGENT", "HTTP_FORWARDED", "HTTP_X_REAL_IP")
 
 
 def ask(app: App, request: Request, realm: Realm, jar: Mapping[str, str], limit: int) -> tuple[str, HeaderList]:
-    """``cookies -> (canonical name or empty, the Set-Cookie headers of the answer)``. Follows no redirect."""
+    """``cookies -> (canonical name or empty, the Set-Cookie headers that the browser must have)``. Follows no redirect.
+
+    What the page sets is the browser's only where the application needs it: some give every answer a new session id and
+    forget the old one. Where the cookies of before still name the same account, they stand, with the message that a
+    session in a cookie keeps for the next page.
+    """
+    name, headers = _asked(app, request, realm, jar, limit)
+    news = cookies.all_set(headers, 0)
+    renewed = bool(name) and any(one in jar and news[one].value != jar[one] for one in news)
+    if renewed and _asked(app, request, realm, jar, limit)[0] == name:
+        return name, []
+    return name, headers
+
+
+def ask_beside(app: App, request: Request, realm: Realm, jar: Mapping[str, str], limit: int) -> tuple[str, HeaderList]:
+    """`ask` from a thread of its own, while another answer is open: many frameworks keep the request in the thread."""
+    with ThreadPoolExecutor(1) as beside:
+        return beside.submit(ask, app, request, realm, jar, limit).result()
+
+
+def _asked(app: App, request: Request, realm: Realm, jar: Mapping[str, str], limit: int) -> tuple[str, HeaderList]:
     answer = Answer(app, _environ(request.environ, realm.settings.whoami, cookies.header(jar)))
     body = answer.read(limit)
     status = int(answer.status[:3])

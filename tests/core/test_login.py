@@ -81,7 +81,7 @@ def test_a_query_that_cannot_hold_a_login_is_not_taken_apart(monkeypatch: pytest
 )
 def test_a_field_twice_is_refused(body: str, query: str) -> None:  # A6
     with pytest.raises(BadRequest) as caught:
-        RULE.is_attempt(posted(body, query))
+        RULE.check_plain(posted(body, query))
     assert str(caught.value) == "a field of the login comes twice"
 
 

@@ -29,6 +29,8 @@ def login_body(data: bytes) -> None:
         assert environ["wsgi.input"].read() == body
         fields = forms.read(environ, taken)
         attempt = RULE.is_attempt(fields)
+        if attempt:
+            RULE.check_plain(fields)
         name = RULE.posted_name(fields) if attempt else ""
     except BadRequest:
         return

@@ -58,7 +58,7 @@ NOTICED: dict[str, list[tuple[str, str, str]]] = {
         ("passes", "not found.seen - CLOCK_SKEW <= now < found.expires:", "False:"),
     ],
     f"{PASSES}_a_verdict_that_was_worked_out_while_something_ended_is_not_kept": [
-        ("passes", "if epoch == self.epoch:", "if epoch <= self.epoch:"),
+        ("passes", "if epoch == self.epoch and", "if epoch <= self.epoch and"),
     ],
     f"{PASSES}_a_verdict_of_an_ended_pass_is_gone_at_once_here_and_soon_elsewhere": [
         ("passes", "self._store.incr(_GENERATION, ttl=10 * 365 * 86400)", "pass"),
@@ -115,7 +115,7 @@ NOTICED: dict[str, list[tuple[str, str, str]]] = {
         ("attempts", "if step != CHALLENGE and attempt.realm.rule.asks and not judged.named:", "if False:"),
     ],
     f"{REVIEW}_what_a_hidden_login_left_is_not_bound_into_the_pass_of_another": [
-        ("attempts", "visitor = self._marked(attempt, attempt.visitor, judged)", "visitor = attempt.visitor"),
+        ("attempts", "marked = self._marked(attempt, attempt.visitor, judged)", "marked = attempt.visitor"),
     ],
     # Counting and using up.
     f"{LIMITER}_a_success_does_not_clear_what_was_in_30_days": [
