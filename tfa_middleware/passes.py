@@ -68,7 +68,7 @@ class Passes:
         if len(self._verdicts) >= CACHE:
             self._forget()
         verdict = Verdict(record, forwarded, record.expires(), record.seen)
-        if epoch == self.epoch and self._generation and self._stamp() == self._generation[1]:
+        if epoch == self.epoch and (self._generation is None or self._stamp() == self._generation[1]):
             self._verdicts[realm, header] = verdict
         return verdict
 
@@ -153,6 +153,8 @@ class Passes:
         with self._telling():
             record = self.get(realm, session_id) or self._put_aside(realm, session_id)
             ended = record is not None and self._store.delete(_key(realm, session_id))
+            if record is not None and not ended and self._store.get(_key(realm, session_id)) is not None:
+                raise StoreError("a pass could not be ended")
             self._store.delete(_aside(realm, session_id))  # after the pass: so none that is being suspended slips by
             if record is not None:
                 self._store.delete(_index(record))
