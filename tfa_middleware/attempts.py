@@ -130,7 +130,7 @@ class Attempts:
         if realm.rule.asks and (verdict != FAILED or held.redirects):
             named, more = ask(self._app, attempt.request, realm, jar, self._services.settings.tfa.hold_limit)
             if named:  # an answer to nobody is not this browser's, which never asked
-                held = replace(held, headers=(*held.headers, *more))
+                held = replace(held, headers=tuple(cookies.merged(held.headers, more)))
                 jar = cookies.overlay(jar, cookies.all_set(more, now))
             verdict = GOOD if named else FAILED if verdict == UNDECIDED else verdict
         user = self._account(attempt, named)

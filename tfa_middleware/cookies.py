@@ -34,6 +34,12 @@ class SetCookie:
     value: str = field(repr=False)
     deletes: bool
     has_path: bool
+    path: str = field(default="", compare=False)
+    domain: str = field(default="", compare=False)
+
+    def is_beside(self, other: SetCookie) -> bool:
+        """Whether it names another path or domain: to a browser that is another cookie (RFC 6265 5.3)."""
+        return self.domain != other.domain or (self.path != other.path and bool(self.path and other.path))
 
 
 def fold(name: str) -> str:
@@ -89,7 +95,9 @@ def parse_set(line: str, now: float) -> SetCookie:
     first, *attributes = line.split(";")
     name, value = _pair(first)
     facts = {key.lower(): text for key, text in map(_pair_or_flag, attributes)}
-    return SetCookie(name, value, not value or _is_over(facts, now), facts.get("path", "").startswith("/"))
+    path, domain = facts.get("path", ""), facts.get("domain", "").lstrip(".").lower()
+    path = path if path.startswith("/") else ""
+    return SetCookie(name, value, not value or _is_over(facts, now), bool(path), path, domain)
 
 
 def _pair_or_flag(part: str) -> tuple[str, str]:
@@ -108,9 +116,24 @@ def _is_over(attributes: Mapping[str, str], now: float) -> bool:
 
 
 def all_set(headers: Iterable[tuple[str, str]], now: float) -> dict[str, SetCookie]:
-    """The cookies that an answer sets; of one name the last counts, as in a browser."""
-    found = (parse_set(value, now) for name, value in headers if name.lower() == "set-cookie")
-    return {cookie.name: cookie for cookie in found if cookie.name}
+    """The cookies that an answer sets; of one name the last counts, as in a browser, where it does not delete another
+    one of that name at another path or domain."""
+    found: dict[str, SetCookie] = {}
+    for one in (parse_set(value, now) for name, value in headers if name.lower() == "set-cookie"):
+        before = found.get(one.name)
+        elsewhere = before is not None and not before.deletes and one.deletes and one.is_beside(before)
+        if one.name and not elsewhere:
+            found[one.name] = one
+    return found
+
+
+def merged(headers: Iterable[tuple[str, str]], later: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
+    """The headers of an answer with the Set-Cookies of a later one, which win where both set a name: of two of one name
+    in one answer some clients take the first (RFC 6265 4.1.1)."""
+    more = list(later)
+    names = {parse_set(value, 0).name for _, value in more}
+    kept = [one for one in headers if one[0].lower() != "set-cookie" or parse_set(one[1], 0).name not in names]
+    return [*kept, *more]
 
 
 def overlay(cookies: Mapping[str, str], changes: Mapping[str, SetCookie]) -> dict[str, str]:

@@ -178,7 +178,7 @@ def _disguised(body: bytes, reader: Callable[[bytes, str], Pairs]) -> Pairs:
     text = body.decode("utf-8", "replace")
     if reader is not parts.read:  # whose own headers hold ``; name=``
         text = text.replace(";", "&")
-    found = parse_qsl(text, keep_blank_values=True, encoding="utf-8", errors="replace", max_num_fields=2000)
+    found = parse_qsl(text, keep_blank_values=True, encoding="utf-8", errors="replace", max_num_fields=10_000)
     return [(name, value) for name, value in found if not _PUNCTUATION.search(name)]
 
 

@@ -34,6 +34,7 @@ class Answer:
         self.headers: HeaderList = []
         self._written: list[bytes] = []
         self._iterable: Iterable[bytes] = ()
+        self._gathered: Iterator[bytes] | None = None
         self._begun = self._closed = False
         try:
             self._iterable = app(environ, self._start_response)
@@ -68,6 +69,10 @@ class Answer:
             self._iterator = _with_first(first, self._iterator)
 
     def __iter__(self) -> Iterator[bytes]:
+        blocks, self._gathered = self._gathered or self._blocks(), None
+        return blocks
+
+    def _blocks(self) -> Iterator[bytes]:
         self._begun = True
         for block in self._iterator:
             yield from self._before_it()
@@ -99,7 +104,7 @@ class Answer:
         except Exception as error:
             self.close()
             raise ApplicationError from error
-        self._iterator = chain(taken, blocks)
+        self._gathered = chain(taken, blocks)
         return self._closed
 
     def read(self, limit: int) -> bytes | None:

@@ -11,9 +11,8 @@ from tfa_middleware.admission import Admission
 from tfa_middleware.attempts import Attempt, Attempts
 from tfa_middleware.errors import BadRequest, TwoFactorError
 from tfa_middleware.hold import App, ApplicationError, Environ, HeaderList, StartResponse, guarded
-from tfa_middleware.inside import Inside
+from tfa_middleware.inside import Inside, Passage
 from tfa_middleware.outside import Outside
-from tfa_middleware.passrecord import Pass
 from tfa_middleware.paths import NOWHERE
 from tfa_middleware.proving import Proving
 from tfa_middleware.realm import LOGIN, PUBLIC, Realm
@@ -89,7 +88,7 @@ class TwoFactorMiddleware:
             verdict = self._standings.quick(route, environ)
             if verdict is not None:
                 request = Request(environ, route.address, self._trusted)
-                return self._inside.serve(request, route.realm, verdict.record, verdict.cookie, start_response)
+                return self._inside.serve(Passage(request, route.realm, verdict.record, verdict.cookie), start_response)
             return self._by_the_law(Request.of(dict(environ), self._trusted), route.realm, start_response)
         except ApplicationError as error:
             raise (error.__cause__ or error) from None
@@ -140,18 +139,16 @@ class TwoFactorMiddleware:
         return self._outside.visit(turn.request, turn.realm, turn.standing.session, start_response)
 
     def _forward_passed(self, turn: Turn, start_response: StartResponse) -> Iterable[bytes]:
-        record, cookie = _passed(turn)
+        passage = _passage(turn)
         if turn.path == LOGIN and turn.request.method == "GET":
-            held = self._admission.take_page(turn.realm, record.id, turn.request.address.path)
+            held = self._admission.take_page(turn.realm, passage.record.id, turn.request.address.path)
             if held is not None:
                 start_response(held.status, held.page_headers())
                 return [held.body]
-        readable = turn.fields.readable
-        return self._inside.serve(turn.request, turn.realm, record, cookie, start_response, readable=readable)
+        return self._inside.serve(passage, start_response, readable=turn.fields.readable)
 
     def _forward_logout(self, turn: Turn, start_response: StartResponse) -> Iterable[bytes]:
-        record, cookie = _passed(turn)
-        return self._inside.logout(turn.request, turn.realm, record, cookie, start_response)
+        return self._inside.logout(_passage(turn), start_response)
 
     def _attempt(self, turn: Turn, start_response: StartResponse) -> Iterable[bytes]:
         request, realm, standing = turn.request, turn.realm, turn.standing
@@ -172,8 +169,7 @@ class TwoFactorMiddleware:
         return self._attempts.serve(attempt, start_response)
 
     def _form(self, turn: Turn, start_response: StartResponse) -> Iterable[bytes]:
-        record, cookie = _passed(turn)
-        return self._inside.form(turn.request, turn.realm, record, cookie, turn.fields, start_response)
+        return self._inside.form(_passage(turn), turn.fields, start_response)
 
     def _to_challenge(self, turn: Turn, start_response: StartResponse) -> Iterable[bytes]:
         return answered(self._replies.to_challenge(turn.request, turn.realm), turn.request, start_response)
@@ -200,9 +196,8 @@ class TwoFactorMiddleware:
         return answered(self._replies.failed(request, error), request, start)
 
 
-def _passed(turn: Turn) -> tuple[Pass, str]:
-    """The pass and the Cookie header it vouches for."""
+def _passage(turn: Turn) -> Passage:
     record = turn.standing.record
     if record is None:
         raise TwoFactorError("a request was taken for one with a pass")
-    return record, cookies.header(turn.standing.jar)
+    return Passage(turn.request, turn.realm, record, cookies.header(turn.standing.jar))

@@ -9,7 +9,7 @@ from tfa_middleware import cookies, forms
 from tfa_middleware.errors import BadRequest, PassEnded
 from tfa_middleware.hold import App, HeaderList, StartResponse, edited
 from tfa_middleware.realm import Realm
-from tfa_middleware.request import SESSION_NAMES, Request, has_body, sets_session
+from tfa_middleware.request import SESSION_NAMES, Request, sets_session
 from tfa_middleware.services import Services
 from tfa_middleware.sessions import Session, new_id
 from tfa_middleware.streaming import Watch, watched, written
@@ -96,7 +96,7 @@ class Outside:
             headers = without_ours(self._services, headers)
             changed = self.after(realm, session, headers)
             logged = sets_session(headers), realm.rule.leads_away(status, headers, request.url)
-            if all(logged) or (any(logged) and (not request.safe or has_body(request.environ))):
+            if all(logged) or (any(logged) and request.acts):
                 # It may have been a login by a link, or by fields that the realm does not name.
                 changed = replace(changed, id=new_id(), tried=ANY)
                 realm.quarantine.hand_over(session.id, jar, changed.id)

@@ -23,6 +23,10 @@ SEEN_EVERY = 60
 #: How long a pass that ran out can still be renewed by the factor alone, where the realm allows that.
 RENEWABLE = 7 * 86400
 CACHE = 20_000
+#: Seconds that a pass may be put aside. What was to become of it is not known after that, so it has ended.
+ASIDE = 120
+#: Seconds that another request of the browser waits meanwhile.
+PATIENCE = 10.0
 _GENERATION = "generation"
 
 
@@ -119,7 +123,8 @@ class Passes:
     def settled(self, realm: str, session_id: str) -> Pass | None:
         """As `get`; where the pass is put aside, as soon as it is decided what becomes of it. Raises `StoreError` where
         that takes long: then nobody knows yet."""
-        for _ in range(100):
+        end = time.monotonic() + PATIENCE
+        while time.monotonic() < end:
             record = self.get(realm, session_id)
             if record is not None or self._put_aside(realm, session_id) is None:
                 return record or self.get(realm, session_id)
@@ -152,12 +157,14 @@ class Passes:
         """End a pass for all workers; whether there was one. Verdicts of this worker are forgotten at once."""
         with self._telling():
             record = self.get(realm, session_id) or self._put_aside(realm, session_id)
-            ended = record is not None and self._store.delete(_key(realm, session_id))
-            if record is not None and not ended and self._store.get(_key(realm, session_id)) is not None:
-                raise StoreError("a pass could not be ended")
+            ended = self._store.delete(_key(realm, session_id))
             self._store.delete(_aside(realm, session_id))  # after the pass: so none that is being suspended slips by
             if record is not None:
                 self._store.delete(_index(record))
+            if self.get(realm, session_id) is not None:  # one that came back meanwhile, or a store that does not listen
+                ended = self._store.delete(_key(realm, session_id))
+                if self.get(realm, session_id) is not None:
+                    raise StoreError("a pass could not be ended")
         return ended
 
     @contextmanager
@@ -177,9 +184,9 @@ class Passes:
     def suspend(self, record: Pass) -> None:
         """Put a live pass aside, and wait until no worker can still serve a verdict of it. Raises `PassEnded` where it
         is not live any more: then another pass may have taken its place, with the same cookies."""
-        aside, ttl = _aside(record.realm, record.id), record.until - self._clock() + RENEWABLE
+        aside = _aside(record.realm, record.id)
         with self._telling():
-            alone = self._store.put(aside, dumped(record), ttl=ttl, version=ABSENT)
+            alone = self._store.put(aside, dumped(record), ttl=ASIDE, version=ABSENT)
             if not alone or not self._store.delete(_key(record.realm, record.id)):
                 if alone:
                     self._store.delete(aside)

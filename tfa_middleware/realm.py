@@ -11,7 +11,7 @@ from tfa_middleware.keys import Keys
 from tfa_middleware.login import LoginRule
 from tfa_middleware.paths import Address, Globs, folded, under
 from tfa_middleware.quarantine import Quarantine
-from tfa_middleware.request import Request, has_body
+from tfa_middleware.request import Request
 from tfa_middleware.sessions import SessionCookie, Tags
 from tfa_middleware.settings import ADMIN_IDLE, ADMIN_LIFETIME, USER_IDLE, USER_LIFETIME, RealmSettings
 from tfa_middleware.stores.base import AccountStore, Store
@@ -65,12 +65,11 @@ class Realm:
     def asks_again(self, request: Request, *, readable: bool) -> bool:
         """Whether whoami is asked after a request inside a pass, which may have been a login by a door that nobody
         listed, with fields of its own and no new cookie (i)."""
-        if not self.rule.asks or not readable:
-            return self.rule.asks
-        acts = not request.safe or has_body(request.environ)
-        queried = self.settings.whoami_again == "query" and bool(request.environ.get("QUERY_STRING"))
-        may = queried or (acts and self.settings.whoami_again != "change") or self.may_log_in(request)
-        return may and not self.not_login.match(request.address.path)
+        if not self.rule.asks or self.not_login.match(request.address.path):
+            return False
+        again = self.settings.whoami_again
+        queried = again == "query" and bool(request.environ.get("QUERY_STRING"))
+        return not readable or queried or (again != "change" and request.acts) or self.may_log_in(request)
 
     def may_change_hands(self, request: Request) -> bool:
         """Whether a cookie that changes in the answer may be of another account's login."""

@@ -9,6 +9,7 @@ from tfa_middleware import cookies
 from tfa_middleware.hold import HeaderList
 from tfa_middleware.outside import private, without_ours
 from tfa_middleware.passrecord import Pass
+from tfa_middleware.paths import under
 from tfa_middleware.realm import Realm
 from tfa_middleware.request import SESSION_LIKE, Request
 from tfa_middleware.services import Services
@@ -26,7 +27,8 @@ class Rebinding:
     def settled(self, request: Request, realm: Realm, record: Pass, headers: HeaderList) -> HeaderList:
         """An answer's headers for the browser; what it sets is bound, and the deletion of the session is a logout."""
         headers = self._without_foreign(request, realm, record, private(without_ours(self._services, headers)))
-        changes = self._news(realm, record, headers)
+        news = self._news(realm, record, headers)
+        changes = {name: one for name, one in news.items() if _reaches(one, request)}
         if not changes:
             return headers
         if self._logs_out(realm, record, changes):
@@ -81,3 +83,8 @@ class Rebinding:
             for name, value in headers
             if name.lower() != "set-cookie" or cookies.parse_set(value, 0).name not in foreign
         ]
+
+
+def _reaches(one: cookies.SetCookie, request: Request) -> bool:
+    """Whether it can be of a cookie that came with the request: not the deletion of one of another folder."""
+    return not one.deletes or not one.path or under(request.address.path, one.path)

@@ -85,9 +85,14 @@ class Request:
         return self.method in ("GET", "HEAD", "OPTIONS")
 
     @property
+    def acts(self) -> bool:
+        """Whether it asks for a change by its method, or by a body (of a GET)."""
+        return not self.safe or has_body(self.environ)
+
+    @property
     def may_act(self) -> bool:
-        """Whether an application may take it for a form, a login too: by its method, a query or a body (of a GET)."""
-        return not self.safe or bool(self.environ.get("QUERY_STRING")) or has_body(self.environ)
+        """Whether an application may take it for a form, a login too: by its method, a body or a query."""
+        return self.acts or bool(self.environ.get("QUERY_STRING"))
 
     @property
     def path_info(self) -> str:

@@ -1,4 +1,4 @@
-"""Answers that are under way inside a pass: they stop when it ends.
+"""Answers that are under way: they stop when the pass, or the visit, that they were begun with ends.
 
 A log that is followed, or a stream of events, looks at the session again and again. It must not go on as somebody
 else's after a login in the same browser, nor after a sign-out.

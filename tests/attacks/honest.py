@@ -81,3 +81,21 @@ class Writing(Console):
         time.sleep(0.3)
         write(f"SECRET of {self.sessions.get(session)}".encode())
         return []
+
+
+class Moved(Console):
+    """Once kept its session below /app, and deletes it there with each answer, also of a login."""
+
+    @staticmethod
+    def _answer(start: Callable[..., Any], status: str, headers: Any, text: str = "") -> Iterable[bytes]:
+        start(status, [*headers, ("Set-Cookie", "sid=; Path=/app; Max-Age=0")])
+        return [text.encode()]
+
+
+class Breaking(Console):
+    """Fails on /users."""
+
+    def __call__(self, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] == "/users":
+            raise RuntimeError("no database")
+        return super().__call__(environ, start)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from attacks.apps import IN_PLACE, NEW, SILENT, Console, by_query
-from attacks.honest import Files, Renewing, Slow, Speaking, Writing
+from attacks.honest import Breaking, Files, Moved, Renewing, Slow, Speaking, Writing
 from attacks.stage import WHOAMI, Stage
 from attacks.wire import request, send
 from tfa_middleware import cookies
@@ -88,6 +88,40 @@ def test_other_tabs_wait_while_a_form_is_judged(tmp_path: Path) -> None:
     assert b"SECRET of mallory" in script.get("/private", HTTP_SEC_FETCH_MODE="cors").body
     form.join()
     assert tab.jar == script.jar
+
+
+def test_a_form_that_fails_ends_its_pass_and_holds_nobody_up(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, Breaking(SILENT), **WHOAMI)
+    mallory = stage.passed()
+    assert isinstance(mallory.post("/users", {"username": "carol", "password": "new"}).error, RuntimeError)
+    began = time.monotonic()
+    assert mallory.get("/private").location == "/login"
+    assert time.monotonic() - began < 5  # nothing waits for what will not come
+    stage.passed("mallory", mallory)
+
+
+def test_what_a_killed_worker_put_aside_is_over_in_two_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tfa_middleware.passes.PATIENCE", 0.1)
+    stage = Stage(tmp_path)
+    mallory = stage.passed()
+    (record,) = stage.bench.services.passes.list("user", "mallory")
+    stage.bench.services.passes.suspend(record)
+    assert mallory.get("/private").code == 503
+    stage.bench.clock.pass_by(121)
+    assert mallory.get("/private").location == "/login"
+
+
+def test_a_cookie_that_is_deleted_elsewhere_stays(tmp_path: Path) -> None:
+    stage = Stage(tmp_path, Moved(NEW))
+    mallory = stage.client()
+    mallory.get("/login")
+    mallory.jar["sid"] = next(iter(stage.console.sessions))  # this browser does not tell paths apart
+    mallory.post("/login", {"username": "mallory", "password": "right"})
+    mallory.press("verify", code=stage.code("mallory"))
+    mallory.jar["sid"] = list(stage.console.sessions)[-1]
+    for _ in range(2):
+        assert b"SECRET of mallory" in mallory.get("/private").body
+        mallory.jar["sid"] = list(stage.console.sessions)[-1]
 
 
 def test_a_visitors_slow_form_is_answered_to_its_end(tmp_path: Path) -> None:

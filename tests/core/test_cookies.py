@@ -124,6 +124,31 @@ def test_of_one_name_the_last_set_cookie_counts() -> None:
     assert cookies.all_set(headers, START) == {"sid": SetCookie("sid", "3", KEPT, has_path=True)}
 
 
+BESIDE = {
+    # a deletion after "sid=1; Path=/app; Domain=example.com" -> whether it takes it away
+    "sid=; Path=/app; Domain=example.com": True,
+    "sid=; Path=/app; Domain=.Example.com; Max-Age=0": True,
+    "sid=; Domain=example.com": True,
+    "sid=; Path=/; Domain=example.com": False,
+    "sid=; Path=/app": False,
+    "sid=; Path=/app; Domain=other.example": False,
+}
+
+
+@pytest.mark.parametrize("line", BESIDE)
+def test_a_deletion_elsewhere_is_of_another_cookie(line: str) -> None:
+    headers = [("Set-Cookie", "sid=1; Path=/app; Domain=example.com"), ("Set-Cookie", line)]
+    assert cookies.all_set(headers, START)["sid"].deletes is BESIDE[line]
+    assert not cookies.all_set(headers[::-1], START)["sid"].deletes
+    assert cookies.all_set([*headers[1:], *headers[1:]], START)["sid"].deletes
+
+
+def test_a_later_answer_wins_where_both_set_a_cookie() -> None:
+    first = [("X-A", "sid=1"), ("Set-Cookie", "sid=1"), ("set-cookie", "a=1"), ("SET-COOKIE", "sid=2")]
+    later = [("Set-Cookie", "sid=3"), ("Set-Cookie", "b=1")]
+    assert cookies.merged(first, later) == [("X-A", "sid=1"), ("set-cookie", "a=1"), *later]
+
+
 def test_what_a_browser_holds_after_an_answer() -> None:
     changes = cookies.all_set([("Set-Cookie", "a=new"), ("Set-Cookie", "b="), ("Set-Cookie", "c=3")], START)
     assert cookies.overlay({"a": "old", "b": "2", "d": "4"}, changes) == {"d": "4", "a": "new", "c": "3"}

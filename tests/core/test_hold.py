@@ -234,3 +234,54 @@ def test_edited_headers_go_on_with_whatever_the_application_said() -> None:  # H
     assert changed("500 Sorry", given, info) == "write"
     assert seen == [("200 OK", [("A", "1"), ("B", "200 OK")]), ("500 Sorry", [("A", "1"), ("B", "500 Sorry")], info)]
     assert given == [("A", "1")]  # the application's own list stays as it was
+
+
+@pytest.mark.parametrize("way", [odd_apps.late_start, odd_apps.write_then_iterate, odd_apps.only_write])
+def test_what_is_gathered_is_given_once_and_in_order(way: Way) -> None:  # H4, H5
+    expected = answer(way)[0].read(1000) or b""
+    for limit in (len(expected), 1000):
+        held, odd = answer(way)
+        assert held.gather(limit)
+        assert odd.closed == answer_closes(way)
+        assert b"".join(held) == expected
+    held, odd = answer(way)
+    assert not held.gather(len(expected) - 1)
+    assert odd.closed == 0
+    assert b"".join(held) == expected
+    held, _ = answer(way)
+    assert not held.gather(0)
+    assert held.read(len(expected)) == expected
+
+
+def answer_closes(way: Way) -> int:
+    held, odd = answer(way)
+    held.close()
+    return odd.closed
+
+
+def test_no_more_is_gathered_than_it_takes_to_know() -> None:  # K8
+    held, odd = answer(odd_apps.endless)
+    assert not held.gather(100)
+    assert odd.made <= 27
+    assert next(iter(held)) == b"tick"
+    held.close()
+    assert odd.closed == 1
+
+
+def test_an_error_while_gathering_is_the_applications_own() -> None:  # H2, H5
+    held, odd = answer(odd_apps.raises_while_iterated)
+    with pytest.raises(ApplicationError):
+        held.gather(1000)
+    assert odd.closed == 1
+
+
+@pytest.mark.parametrize(
+    ("kind", "expected"),
+    [("text/event-stream", True), ("Text/Event-Stream; charset=utf-8", True), ("text/html", False)],
+)
+def test_a_stream_of_events_is_known_by_its_type(kind: str, expected: bool) -> None:
+    def app(environ: Environ, start: Start) -> Iterable[bytes]:
+        start("200 OK", [("Content-Type", kind)])
+        return []
+
+    assert Answer(app, request("/")).is_stream is expected

@@ -15,6 +15,7 @@ from tfa_middleware import cookies, forms
 from tfa_middleware.errors import BadRequest
 from tfa_middleware.forms import Fields
 from tfa_middleware.login import FAILED, GOOD, MAX_NAME, UNDECIDED, LoginRule, Outcome, resolved
+from tfa_middleware.paths import address
 
 RULE = LoginRule(settings())
 EXACT = LoginRule(settings(canonical="exact"))
@@ -83,6 +84,44 @@ def test_a_field_twice_is_refused(body: str, query: str) -> None:  # A6
     with pytest.raises(BadRequest) as caught:
         RULE.check_plain(posted(body, query))
     assert str(caught.value) == "a field of the login comes twice"
+
+
+@pytest.mark.parametrize("fields", [posted("username=a&password=x"), posted("a=b"), posted("username=a", "password=x")])
+def test_a_field_once_is_plain(fields: Fields) -> None:  # A6
+    RULE.check_plain(fields)
+
+
+def test_every_name_that_some_reader_finds() -> None:  # A6
+    assert RULE.posted_names(posted("username=Bob&username[]=eve", "username=%20ann")) == ["bob", "eve", "ann"]
+    assert RULE.posted_names(posted("password=x")) == []
+
+
+DOORS = LoginRule(settings(login=("/login", "/Sign-In/", "/reset/*", "/my/door")))
+PLACES = {
+    # an address -> may be a door, and is no more than the name of one
+    "/login": (True, True),
+    "/login/": (True, True),
+    "/LOGIN": (True, False),
+    "//login": (True, False),
+    "/login;a=b": (True, False),
+    "/x/../login": (False, False),
+    "/sign-in": (True, False),
+    "/Sign-In": (True, True),
+    "/my//door": (True, False),
+    "/my/door": (True, True),
+    "/mydoor": (False, False),
+    "/reset/TOKEN": (True, False),
+    "/Reset/TOKEN": (True, False),
+    "/reset/*": (True, False),
+    "/private": (False, False),
+    "/": (False, False),
+}
+
+
+@pytest.mark.parametrize("path", PLACES)
+def test_a_door_is_known_however_it_is_spelled(path: str) -> None:  # A2, A10
+    where = address("", path)
+    assert (DOORS.may_be_a_door(where), DOORS.names_itself(where)) == PLACES[path]
 
 
 SPELLINGS = ["bob", "Bob", " bob ", "BOB", "\uff42ob", "bob\u00a0", "\u2009bob", "bob\n", "bob\u2028"]

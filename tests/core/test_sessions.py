@@ -207,6 +207,15 @@ def test_bindings_vouch_for_two_values_a_name() -> None:  # law 1
     assert not TAGS.bound(bindings, "SID", "three")
 
 
+def test_bindings_may_vouch_for_more() -> None:  # law 4: an upload takes while pages beside it renew the cookie
+    bindings: dict[str, tuple[str, ...]] = {}
+    for value in "abcd":
+        bindings = TAGS.bind(bindings, {"sid": cookie(value)}, 3)
+    assert [TAGS.bound(bindings, "sid", value) for value in "abcd"] == [False, True, True, True]
+    bindings = TAGS.bind(bindings, {"sid": cookie("", deletes=True)}, 3)
+    assert [TAGS.bound(bindings, "sid", value) for value in "abcd"] == [False, False, False, True]
+
+
 def test_a_deletion_leaves_a_tombstone_that_vouches_for_nothing() -> None:  # law 1
     bindings = TAGS.bind(TAGS.bind({}, {"sid": cookie("one")}), {"sid": cookie("", deletes=True)})
     assert bindings["sid"][0] == ""
