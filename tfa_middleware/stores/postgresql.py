@@ -133,16 +133,15 @@ class PostgresStore(Store):
 @contextmanager
 def _watched(connection: Connection) -> Iterator[None]:
     """Cut the connection where the server does not answer in time: its own time-outs stand still when it does."""
-    twin = socket.socket(fileno=os.dup(connection.fileno()))
-    timer = threading.Timer(2 * _STATEMENT / 1000, _cut, [twin])
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-        timer.join()
-        twin.close()
+    with socket.socket(fileno=os.dup(connection.fileno())) as twin:
+        timer = threading.Timer(2 * _STATEMENT / 1000, _cut, [twin])
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+            timer.join()
 
 
 def _cut(twin: socket.socket) -> None:
@@ -173,5 +172,5 @@ def _fits(connection: Connection) -> bool:
 def _as_store_error() -> Iterator[None]:
     try:
         yield
-    except (psycopg.Error, OSError, ValueError) as error:
+    except (psycopg.Error, OSError, ValueError, RuntimeError) as error:  # the last: no thread can be started
         raise StoreError(f"PostgreSQL store: {error}") from error
