@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from canary import faults, journeys
@@ -12,7 +10,7 @@ from tfa_middleware import inside, passes, streaming
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
+def run(tmp_path_factory: pytest.TempPathFactory) -> Run:
     """Every journey and every error, in one folder."""
     with pytest.MonkeyPatch.context() as patch:
         for module in (passes, inside, streaming):
@@ -21,4 +19,4 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         with made.watching():
             for act in (*journeys.ALL, *faults.ALL):
                 act(made)
-        yield made
+    return made

@@ -96,7 +96,6 @@ def test_every_name_that_some_reader_finds() -> None:  # A6
     assert RULE.posted_names(posted("password=x")) == []
 
 
-DOORS = LoginRule(settings(login=("/login", "/Sign-In/", "/reset/*", "/my/door")))
 PLACES = {
     # an address -> may be a door, and is no more than the name of one
     "/login": (True, True),
@@ -110,6 +109,8 @@ PLACES = {
     "/my//door": (True, False),
     "/my/door": (True, True),
     "/mydoor": (False, False),
+    "/loginX": (False, False),
+    "/login ": (True, False),
     "/reset/TOKEN": (True, False),
     "/Reset/TOKEN": (True, False),
     "/reset/*": (True, False),
@@ -120,8 +121,8 @@ PLACES = {
 
 @pytest.mark.parametrize("path", PLACES)
 def test_a_door_is_known_however_it_is_spelled(path: str) -> None:  # A2, A10
-    where = address("", path)
-    assert (DOORS.may_be_a_door(where), DOORS.names_itself(where)) == PLACES[path]
+    where, rule = address("", path), LoginRule(settings(login=("/login", "/Sign-In/", "/reset/*", "/my/door")))
+    assert (rule.may_be_a_door(where), rule.names_itself(where)) == PLACES[path]
 
 
 SPELLINGS = ["bob", "Bob", " bob ", "BOB", "\uff42ob", "bob\u00a0", "\u2009bob", "bob\n", "bob\u2028"]

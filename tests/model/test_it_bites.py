@@ -76,8 +76,8 @@ def no_expiry(patch: pytest.MonkeyPatch) -> None:
 def no_pivot(patch: pytest.MonkeyPatch) -> None:
     """A login behind the login is a form like any other."""
 
-    def form(self: inside.Inside, request: Any, realm: Any, record: Any, cookie: Any, _: Any, start: Any) -> Any:
-        return self.serve(request, realm, record, cookie, start)
+    def form(self: inside.Inside, passage: inside.Passage, _: Any, start: Any) -> Any:
+        return self.serve(passage, start)
 
     patch.setattr(inside.Inside, "form", form)
     patch.setattr(rebinding.Rebinding, "changes_a_bound_one", lambda *_: False)
