@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import re
-import threading
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from attacks.wire import Client, Environ, Reply, request, send
+from attacks.wire import Client, Environ, Reply, request
 from support.bench import Bench
 from support.browser import Browser
 from support.clock import Clock
@@ -238,21 +237,3 @@ class Lair:
         """The victim, who waited until locks and waiting logins are over, still gets in."""
         self.tick(3600)
         assert Honest(self).sign_in().opens(), "the victim does not get in any more"
-
-
-def at_once(jobs: list[Callable[[], object]]) -> None:
-    """Run jobs in threads that start together."""
-    barrier = threading.Barrier(len(jobs))
-
-    def run(job: Callable[[], object]) -> None:
-        barrier.wait()
-        job()
-
-    threads = [threading.Thread(target=run, args=(job,)) for job in jobs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-
-__all__ = ["OWN", "PLAIN", "VICTIM", "Honest", "Lair", "Prowler", "WayIn", "at_once", "send"]

@@ -11,9 +11,10 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 
 from attacks.wire import request
+from support.together import at_once
 from zoo.knocks import Knock
 
-from attackers.lair import OWN, PLAIN, VICTIM, Lair, Prowler, at_once
+from attackers.lair import OWN, PLAIN, VICTIM, Lair, Prowler
 from tfa_middleware.errors import PassEnded
 
 WORKERS = 2

@@ -6,16 +6,15 @@ import os
 import re
 import subprocess
 import sys
-import threading
 import time
 from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pyotp
 import pytest
 from support.bench import Bench
+from support.together import at_once
 
 import tfa_middleware
 from attacks.apps import Console
@@ -29,22 +28,6 @@ from tfa_middleware.verifiers.totp import Totp
 
 CHALLENGE = "/_tfa/user/challenge"
 TESTS = Path(__file__).parent.parent
-
-
-def at_once(jobs: list[Callable[[], Any]]) -> list[Any]:
-    """What jobs give that start at the same moment, each in a thread."""
-    barrier, results = threading.Barrier(len(jobs)), []
-
-    def run(job: Callable[[], Any]) -> None:
-        barrier.wait()
-        results.append(job())
-
-    threads = [threading.Thread(target=run, args=(job,)) for job in jobs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    return results
 
 
 @pytest.fixture

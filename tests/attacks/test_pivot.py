@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.together import at_once
 
 from attacks.apps import IN_PLACE, NEW, SILENT, Console, Environ, by_form, by_json, by_parts, by_query
 from attacks.stage import WHOAMI, Stage
@@ -322,18 +323,3 @@ def test_a_pass_ends_for_one_caller_only(tmp_path: Path) -> None:
     ended: list[bool] = []
     at_once([lambda: ended.append(stage.bench.services.passes.end("user", record.id))] * 16)
     assert sorted(ended) == [False] * 15 + [True]
-
-
-def at_once(jobs: list[Any]) -> None:
-    """Run jobs in threads that start together."""
-    barrier = threading.Barrier(len(jobs))
-
-    def run(job: Any) -> None:
-        barrier.wait()
-        job()
-
-    threads = [threading.Thread(target=run, args=(job,)) for job in jobs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()

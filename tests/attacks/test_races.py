@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from support.together import at_once
 
 from attacks.apps import HTML, IN_PLACE, NEW, SILENT, Console, Environ
 from attacks.stage import Stage
@@ -17,21 +18,6 @@ from tfa_middleware import passes
 ALICE = {"username": "alice", "password": "right"}
 MALLORY = {"username": "mallory", "password": "right"}
 WRONG = {"username": "alice", "password": "wrong"}
-
-
-def run(jobs: list[Callable[[], Any]]) -> None:
-    """Run jobs in threads that start together."""
-    barrier = threading.Barrier(len(jobs))
-
-    def started(job: Callable[[], Any]) -> None:
-        barrier.wait()
-        job()
-
-    threads = [threading.Thread(target=started, args=(job,)) for job in jobs]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
 
 
 class Slow(Console):
@@ -70,7 +56,7 @@ def test_one_good_and_three_wrong_logins_at_once(habit: str, tmp_path: Path) -> 
         logins = [lambda one=one: one.post("/login", WRONG) for one in browsers[1:]]
         logins.append(lambda one=first: one.post("/login", ALICE))
         watchers = [first.copy() for _ in range(2)]
-        run([*logins, *(lambda one=one: [one.get(path) for path in ("/login", "/private")] for one in watchers)])
+        at_once([*logins, *(lambda one=one: [one.get(path) for path in ("/login", "/private")] for one in watchers)])
         for client in [*browsers, *watchers, first.copy()]:
             for path in ("/private", "/login"):
                 client.get(path)
@@ -180,7 +166,7 @@ def test_two_logins_of_two_people_with_one_session(tmp_path: Path) -> None:  # A
             one = stage.client()
             one.get("/login")
             two = one.copy()
-            run([lambda one=one: one.post("/login", MALLORY), lambda two=two: two.post("/login", ALICE)])
+            at_once([lambda one=one: one.post("/login", MALLORY), lambda two=two: two.post("/login", ALICE)])
             for client in (one, two):
                 stage.finished(client)
             assert stage.console.served["alice"] == 0
@@ -202,7 +188,7 @@ def test_the_pivot_while_others_of_the_browser_are_under_way(
                 one.get("/private")
                 one.post("/private", {"a": "b"})
 
-        run([lambda m=mallory: m.post("/login", ALICE), *(lambda one=one: flood(one) for one in others)])
+        at_once([lambda m=mallory: m.post("/login", ALICE), *(lambda one=one: flood(one) for one in others)])
         bodies = [client.last.body for client in others]
         assert not [body for body in bodies if b"alice" in body]
         for client in [mallory, *others]:
@@ -218,7 +204,7 @@ def test_two_relogins_of_one_pass_at_once(tmp_path: Path) -> None:  # A7
         for _ in range(4):
             mallory = stage.passed()
             one, two = mallory.copy(), mallory.copy()
-            run([lambda one=one: one.post("/login", MALLORY), lambda two=two: two.post("/login", ALICE)])
+            at_once([lambda one=one: one.post("/login", MALLORY), lambda two=two: two.post("/login", ALICE)])
             for client in (one, two, mallory):
                 stage.finished(client)
             assert stage.console.served["alice"] == 0
@@ -249,7 +235,7 @@ def test_the_same_step_up_and_the_same_renewal_twice(tmp_path: Path) -> None:  #
     for client in (one, two):
         assert client.get("/private").location == "/_tfa/user/challenge"
     early, late = stage.bench.code(stage.keys["mallory"], 0), stage.bench.code(stage.keys["mallory"], 1)
-    run([lambda: one.press("verify", code=early), lambda: two.press("verify", code=late)])
+    at_once([lambda: one.press("verify", code=early), lambda: two.press("verify", code=late)])
     assert len(list(stage.bench.services.passes.list("user", "mallory"))) <= 1
     alive = [client for client in (one, two) if b"SECRET of mallory" in client.get("/private").body]
     assert len(alive) <= 1

@@ -7,17 +7,16 @@ the clock and the list of mails.
 from __future__ import annotations
 
 import os
-import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
 from attacks.apps import Console
 from attacks.stage import Stage
 from attacks.wire import Client, Reply
+from support.together import at_once
 
 from tfa_middleware import TwoFactorMiddleware, passes
 from tfa_middleware.stores.sqlite import SqliteStore
@@ -32,19 +31,6 @@ CHALLENGE, MANAGE = "/_tfa/user/challenge", "/_tfa/user/"
 WIDE = {"challenge_tries": "10", "soft_failures": "100", "account_failures": "100", "rolling_failures": "200"}
 #: What a refusal may be; 500 and 503 are none.
 REFUSED = {403, 429}
-
-
-def at_once(jobs: Iterable[Callable[[], T]]) -> list[T]:
-    """What each job gave, in order; all start together, and the first exception is raised."""
-    jobs = list(jobs)
-    barrier = threading.Barrier(len(jobs))
-
-    def started(job: Callable[[], T]) -> T:
-        barrier.wait(60)
-        return job()
-
-    with ThreadPoolExecutor(len(jobs)) as pool:
-        return list(pool.map(started, jobs))
 
 
 class Crowd(Stage):

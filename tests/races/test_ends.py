@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 from attacks.apps import IN_PLACE, NEW, SILENT, Console
 from attacks.wire import Client
+from support.together import at_once
 
-from races.crowd import CHALLENGE, MANAGE, REFUSED, ROUNDS, Crowd, at_once, clear, token
+from races.crowd import CHALLENGE, MANAGE, REFUSED, ROUNDS, Crowd, clear, token
 from tfa_middleware import TwoFactorMiddleware, from_dict
 from tfa_middleware.admission import Admission
 from tfa_middleware.keys import Keys

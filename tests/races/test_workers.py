@@ -13,8 +13,9 @@ import pytest
 from attacks.wire import Client
 from support.remote import Remote
 from support.servers import GUNICORN, Site, serving
+from support.together import at_once
 
-from races.crowd import CHALLENGE, LONG, MANAGE, REFUSED, at_once, passed, send, token
+from races.crowd import CHALLENGE, LONG, MANAGE, REFUSED, passed, send, token
 from races.signed import ASKED, SERVED, lines
 from tfa_middleware import read
 from tfa_middleware.wiring import services
