@@ -107,6 +107,10 @@ class Console:
         self.environs.append(dict(environ))
         if path in self.doors:
             return self._door(environ, start, session, who)
+        return self.shown(environ, start, session, who, path)
+
+    def shown(self, environ: Environ, start: Callable[..., Any], session: str, who: str, path: str) -> Iterable[bytes]:
+        """What is no login."""
         if path == "/logout":
             self.sessions.pop(session, None)
             return self._answer(start, "302 Found", [("Location", "/login"), ("Set-Cookie", "sid=; Path=/; Max-Age=0")])
@@ -114,8 +118,16 @@ class Console:
             return self._answer(start, "200 OK", [HTML], f"<b id=me>{who}</b>" if who else "nobody")
         if not who:
             return self._answer(start, "302 Found", [("Location", "/login")])
-        self.served[who] += 1
+        return self.page(environ, start, who)
+
+    def page(self, environ: Environ, start: Callable[..., Any], who: str) -> Iterable[bytes]:
+        """Any page behind the login."""
+        self.count(environ, who)
         return self._answer(start, "200 OK", [HTML], f"<html><body>SECRET of {who}</body></html>")
+
+    def count(self, environ: Environ, who: str) -> None:
+        """Remember that somebody's page was served."""
+        self.served[who] += 1
 
     def _session(self, environ: Environ) -> str:
         given = SimpleCookie(environ.get("HTTP_COOKIE", "")).get("sid")

@@ -77,28 +77,12 @@ class Beast(Console):
         """The answer to a wrong one, and to whoever looks at the login page."""
         return self._answer(start, "200 OK", [HTML, *headers], FORM.decode())
 
-    def page(self, environ: Environ, start: Start, who: str) -> Iterable[bytes]:
-        """Any page behind the login."""
-        self.count(environ, who)
-        return self._answer(start, "200 OK", [HTML], f"<html><body>SECRET of {who}</body></html>")
-
     # -- what they share
 
     def count(self, environ: Environ, who: str) -> None:
         """Remember that somebody's page was served, and to whom."""
         late = environ["PATH_INFO"].startswith("/slow")
         (self.honest if HONEST in environ else self.late if late else self.served)[who] += 1
-
-    def shown(self, environ: Environ, start: Start, session: str, who: str, path: str) -> Iterable[bytes]:
-        """What is no login."""
-        if path == "/logout":
-            self.sessions.pop(session, None)
-            return self._answer(start, "302 Found", [("Location", "/login"), ("Set-Cookie", "sid=; Path=/; Max-Age=0")])
-        if path == "/me":
-            return self._answer(start, "200 OK", [HTML], f"<b id=me>{who}</b>" if who else "nobody")
-        if not who:
-            return self._answer(start, "302 Found", [("Location", "/login")])
-        return self.page(environ, start, who)
 
     def knocked(
         self, environ: Environ, start: Start, session: str, who: str, given: tuple[str, str] | None
