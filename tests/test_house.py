@@ -18,6 +18,7 @@ FILE_LIMIT, FUNCTION_LIMIT = 250, 35
 STAIRCASE = """
 errors declare model i18n addresses hold parts paths foreign rawtext recode stores verifiers
 settings codes cookies forms hold tags clock audit theme keys smtp
+sessionlike
 stores.base verifiers.base stores.pool stores.record stores.filelook stores.filewrite
 stores.accountlines element held invites login notices pages request sessions smtp_url
 stores.memory stores.sqlite stores.redis stores.postgresql stores.textfile stores.storeaccounts

@@ -18,8 +18,9 @@ from tfa_middleware.passrecord import Pass
 from tfa_middleware.proving import Proving
 from tfa_middleware.realm import Realm
 from tfa_middleware.replies import Replies, answered
-from tfa_middleware.request import SESSION_NAMES, Request, sets_session
+from tfa_middleware.request import Request
 from tfa_middleware.services import Services
+from tfa_middleware.sessionlike import SESSION_NAMES, sets_session
 from tfa_middleware.sessions import PENDING, Session, new_id, visitor
 from tfa_middleware.whoami import ask
 

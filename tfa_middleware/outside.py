@@ -9,8 +9,9 @@ from tfa_middleware import cookies, forms
 from tfa_middleware.errors import BadRequest, PassEnded
 from tfa_middleware.hold import App, HeaderList, StartResponse, edited
 from tfa_middleware.realm import Realm
-from tfa_middleware.request import SESSION_NAMES, Request, sets_session
+from tfa_middleware.request import Request
 from tfa_middleware.services import Services
+from tfa_middleware.sessionlike import SESSION_NAMES, sets_session
 from tfa_middleware.sessions import Session, new_id
 from tfa_middleware.streaming import Watch, watched, written
 from tfa_middleware.whoami import ask, given_to_anybody

@@ -11,8 +11,9 @@ from tfa_middleware.outside import private, without_ours
 from tfa_middleware.passrecord import Pass
 from tfa_middleware.paths import under
 from tfa_middleware.realm import Realm
-from tfa_middleware.request import SESSION_LIKE, Request
+from tfa_middleware.request import Request
 from tfa_middleware.services import Services
+from tfa_middleware.sessionlike import SESSION_LIKE
 
 #: Values of one cookie that a pass knows: an upload may take while pages beside it renew the cookie.
 KEPT = 16

@@ -7,14 +7,14 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
-from urllib.parse import quote, unquote_plus
+from urllib.parse import quote
 
 from tfa_middleware import cookies, i18n
-from tfa_middleware.cookies import fold
 from tfa_middleware.declare import Network
 from tfa_middleware.errors import BadRequest
 from tfa_middleware.hold import Environ
 from tfa_middleware.paths import Address, address, local, without_session_parameters
+from tfa_middleware.sessionlike import without_session_ids
 
 #: Who somebody is, or which request this "really" is, is never taken from a header (A18, A19; cases 24, 92, 94).
 IDENTITY = frozenset(
@@ -49,11 +49,6 @@ _TOKEN_LIKE = re.compile(
 #: The target as it came, beside PATH_INFO: of no use where PATH_INFO was cut.
 _RAW = ("RAW_URI", "REQUEST_URI")
 _BROWSERS = (("Edg", "Edge"), ("OPR", "Opera"), ("Firefox", "Firefox"), ("Chrome", "Chrome"), ("Safari", "Safari"))
-#: Names of cookies that a session lives in, where the realm does not name them.
-SESSION_LIKE = re.compile(r"(?i)(?!.*(?:csrf|xsrf)).*(?:sess|sid|auth|ident|login|token|remember|trac)")
-#: Names of a session id in a query that are cut where no pass says what the application's cookie is called.
-SESSION_NAMES = ("sid", "session", "sessionid", "session_id", "cftoken")
-_SESSION_PARAMETERS = frozenset({"jsessionid", "phpsessid", "asp_net_sessionid"})
 _SYSTEMS = (("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"), ("Mac OS", "macOS"))
 
 
@@ -201,20 +196,6 @@ def _is_credential(key: str) -> bool:
     return is_identity(key) or key in TOKENS or _TOKEN_LIKE.fullmatch(key) is not None
 
 
-def without_session_ids(query: str, bound: Iterable[str]) -> str:
-    """A query less parameters that some applications read as a session id: those called like a bound session cookie."""
-    names = {fold(name).casefold() for name in bound if SESSION_LIKE.match(name)} | _SESSION_PARAMETERS
-    pieces = re.findall("[^&;]+[&;]*", query)
-    kept = [piece for piece in pieces if _parameter(piece) not in names]
-    return "".join(kept).rstrip("&;") if len(kept) < len(pieces) else query
-
-
-def _parameter(piece: str) -> str:
-    """The name of a query's parameter as the laxest reader has it: cut at NUL, folded, without case."""
-    name = unquote_plus(re.split("[=&;]", piece, maxsplit=1)[0])
-    return fold(name.partition("\x00")[0]).casefold()
-
-
 def has_body(environ: Environ) -> bool:
     """Whether a request says that a body follows; one to GET may too, and some applications read it."""
     return environ.get("CONTENT_LENGTH", "") not in ("", "0") or "HTTP_TRANSFER_ENCODING" in environ
@@ -245,9 +226,3 @@ def _is_address(text: str) -> bool:
 
 def _quoted(path: str) -> str:
     return quote(path.encode("latin-1"), safe="/:@!$&'()*+,;=~-._")
-
-
-def sets_session(headers: Iterable[tuple[str, str]]) -> bool:
-    """Whether an answer sets a cookie that a session may live in."""
-    changes = cookies.all_set(headers, 0)
-    return any(SESSION_LIKE.match(name) and not one.deletes for name, one in changes.items())

@@ -8,7 +8,8 @@ from support.raw_wsgi import request as environ_of
 from core.parts import request
 from tfa_middleware.declare import networks
 from tfa_middleware.errors import BadRequest
-from tfa_middleware.request import IDENTITY, TOKENS, Request, check_frame, without_session_ids
+from tfa_middleware.request import IDENTITY, TOKENS, Request, check_frame
+from tfa_middleware.sessionlike import without_session_ids
 
 PROXIES = networks("10.0.0.0/8 ::1")
 

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Request
 from fuzz.readers import Pairs
 from tfa_middleware import forms, login
 from tfa_middleware.errors import BadRequest
-from tfa_middleware.request import without_session_ids
+from tfa_middleware.sessionlike import without_session_ids
 
 RULE = login.LoginRule(settings())
 SESSION = "sid"

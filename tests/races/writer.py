@@ -12,7 +12,7 @@ from tfa_middleware.stores.textfile import TextFileAccounts
 
 def main(path: str, mark: str, times: str) -> None:
     """One user after the other; prints how often a write had to wait for an editor."""
-    accounts, refused = TextFileAccounts(path, sealer()), 0
+    accounts, refused = opened(path), 0
     for number in range(int(times)):
         user = f"{mark}{number}"
         while True:
@@ -23,6 +23,15 @@ def main(path: str, mark: str, times: str) -> None:
                 refused += 1
         assert accounts.get("admin", user) is not None, user
     print(refused)
+
+
+def opened(path: str) -> TextFileAccounts:
+    """The accounts; a start refuses half an edit, and is tried again, as a service is."""
+    while True:
+        try:
+            return TextFileAccounts(path, sealer())
+        except RecordError:
+            continue
 
 
 if __name__ == "__main__":
