@@ -178,6 +178,14 @@ def test_a_rest_of_a_clock_that_was_wrong_is_none(limiter: Limiter, clock: Clock
     assert locked(limiter).retry_after == 1801
 
 
+def test_a_day_counts_from_its_first_second_to_clocks_that_differ(store: Store, clock: Clock) -> None:  # D4
+    limiter = Limiter(store, replace(LimitSettings(), rolling_failures=3), clock)
+    clock.pass_by(DAY - clock.now % DAY + 10)
+    assert tries(limiter) == 3
+    clock.pass_by(-40)  # yesterday, to a clock that is behind
+    assert tries(limiter) == 0
+
+
 def test_an_operator_forgives_everything(limiter: Limiter) -> None:  # E9
     tries(limiter)
     limiter.reset("user", "alice")
