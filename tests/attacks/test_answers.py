@@ -26,7 +26,7 @@ TOKENS = {
 class Talkative(Console):
     """Answers a good login with this page, and takes its token for a session, from wherever it comes."""
 
-    page = b""
+    welcome = b""
     status = "200 OK"
 
     def __call__(self, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
@@ -36,12 +36,12 @@ class Talkative(Console):
     def _logged_in(self, environ: Environ, start: Callable[..., Any], session: str, user: str) -> Iterable[bytes]:
         self.sessions["TOKEN"] = user
         start(self.status, [HTML, ("Set-Cookie", "sid=TOKEN; Path=/"), *self.headers])
-        return [self.page]
+        return [self.welcome]
 
 
 def talkative(folder: Path, page: bytes, **more: Any) -> tuple[Stage, Talkative]:
     console = Talkative(NEW, query_ids=True, path_ids=True)
-    console.page = page
+    console.welcome = page
     return Stage(folder, console, **WHOAMI, success="whoami", **more), console
 
 
