@@ -48,6 +48,7 @@ def quickly() -> Iterator[None]:
         return pages(tfa, Path())
 
     with (
+        mock.patch.object(passes, "PATIENCE", 0.2),
         mock.patch.object(passes, "POLL", 0.02),
         mock.patch.object(inside, "POLL", 0.02),
         mock.patch.object(streaming, "POLL", 0.02),

@@ -12,4 +12,5 @@ def look_always(monkeypatch: pytest.MonkeyPatch) -> None:
     """Workers look for news at every request, and no answer is a slow one, so that the number of a call means the same
     call in every run."""
     monkeypatch.setattr(passes, "POLL", 0.0)
+    monkeypatch.setattr(passes, "PATIENCE", 0.2)
     monkeypatch.setattr(inside, "POLL", 1e6)
