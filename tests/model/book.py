@@ -54,7 +54,9 @@ class Exchange:
 
 @dataclass
 class Grant:
-    """``cookie of ours -> account``: it may see the pages of ``user`` in the sessions ``sids`` of the application."""
+    """``cookie of ours -> account``: it may see the pages of ``user`` in the sessions ``sids`` of the application.
+
+    There is none where a login came without a session, and the application told nobody of the one that it made."""
 
     user: str
     sids: set[str]
@@ -147,7 +149,7 @@ class Book:
         """Check an exchange and write down what it proved and ended."""
         self.check(one)
         grant = self.stands(one.ours, one.began, one.worker)
-        if grant and one.sid and one.sid not in grant.sids:
+        if grant and one.sid and grant.sids and one.sid not in grant.sids:
             grant = None  # beside another session of the application a pass counts for nothing
         if grant:
             grant.seen = max(grant.seen, one.began)
@@ -194,9 +196,9 @@ class Book:
         if grant and grant.ended is None:
             self.end(grant, one.worker, "pivots refused")
         if self.needs(call.who):
-            self.waiting[one.given] = Waiting(call.who, {call.sid})
+            self.waiting[one.given] = Waiting(call.who, {call.sid} - {""})
         else:
-            self._grant(one, call.who, {call.sid}, None)
+            self._grant(one, call.who, {call.sid} - {""}, None)
 
     def _grant(self, one: Exchange, user: str, sids: set[str], proved: float | None) -> Grant:
         now = self.clock()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from attacks.apps import Console, Environ, by_form
+from attacks.apps import NEW, SILENT, Console, Environ, by_form
 
 #: What a call was: a page of somebody logged in, a right login, a greeting instead of one, a logout, whoami.
 PAGE, LOGIN, KNOCK, GREETING, LOGOUT, WHOAMI = "page", "login", "knock", "greeting", "logout", "whoami"
@@ -16,7 +16,8 @@ LISTED, HIDDEN = ("/login", "/enter"), "/api/login"
 
 @dataclass(frozen=True)
 class Call:
-    """One call of the application: ``who`` is logged in (after a login: who was logged in) in session ``sid``."""
+    """One call of the application: ``who`` is logged in (after a login: who was logged in) in session ``sid``, empty
+    where no browser hears of it."""
 
     kind: str
     who: str
@@ -46,9 +47,11 @@ class Site(Console):
         return {"/logout": LOGOUT, "/me": WHOAMI}.get(path, PAGE if who else "nobody")
 
     def _logged_in(self, environ: Environ, start: Callable[..., Any], session: str, user: str) -> Iterable[bytes]:
+        known = session in self.sessions
         answer = super()._logged_in(environ, start, session, user)
-        in_place = self.habit != "new" and session in self.sessions
-        self._note(LOGIN, user, session if in_place else list(self.sessions)[-1])
+        in_place = self.habit != NEW and known
+        told = in_place or self.habit != SILENT
+        self._note(LOGIN, user, "" if not told else session if in_place else list(self.sessions)[-1])
         return answer
 
     def _note(self, kind: str, who: str, sid: str) -> None:
