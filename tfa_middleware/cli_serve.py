@@ -13,9 +13,6 @@ from tfa_middleware.cli_output import OK, Output
 from tfa_middleware.config_values import Place
 from tfa_middleware.settings import Settings
 
-#: Octets of an answer that wait for a slow reader.
-_OUTBUF = 1 << 20
-
 
 def add(commands: Commands) -> None:
     """Add the commands of this file."""
@@ -49,11 +46,12 @@ def serve(args: argparse.Namespace, out: Output) -> int:
     Raises `ConfigError` where [serve] app cannot be loaded or the address is taken.
     """
     from tfa_middleware import assembly
+    from tfa_middleware.listening import listening
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     found = settings(args.file)
     application = assembly.wrap_upstreams(found) if found.gateways else assembly.wrap(_application(found), found)
-    server = _listening(application, found)
+    server = listening(application, found)
     out.result(OK, f"{found.tfa.issuer} is served at http://{found.serve.listen}/")
     out.stream.flush()
     server.run()
@@ -65,29 +63,6 @@ def demo(args: argparse.Namespace, _: Output) -> int:
     from tfa_middleware.demo import run
 
     return run(args)
-
-
-def _listening(application: Callable[..., Any], found: Settings) -> Any:
-    from waitress import create_server
-
-    try:
-        return create_server(
-            application,
-            listen=found.serve.listen,
-            threads=found.serve.threads,
-            ident=None,
-            # Behind a proxy that ends TLS, the application builds its addresses and checks origins by the public one.
-            url_scheme=found.tfa.base_url.partition("://")[0] or "http",
-            # The middleware decides whose X-Forwarded-For it believes; without trusted proxies nobody sees it.
-            clear_untrusted_proxy_headers=not found.tfa.trusted_proxies,
-            max_request_body_size=found.serve.upload_limit,
-            # A slow reader holds up the console, and takes neither much memory nor a temporary file.
-            outbuf_high_watermark=_OUTBUF,
-            outbuf_overflow=4 * _OUTBUF,
-        )
-    except (OSError, ValueError) as error:
-        problem = f"cannot listen at {found.serve.listen} ({error})."
-        raise Place(found.source, "serve").error(problem, "listen") from None
 
 
 def _application(found: Settings) -> Callable[..., Any]:
