@@ -190,8 +190,8 @@ class Request:
         passed: bool = False,
         authorization: str = "",
     ) -> Environ:
-        """A copy of the environ for the application (H10): just this Cookie header, no identity, just this Authorization
-        unless ``tokens``, no session id in the query under a name in ``bound``, no hidden slash unless ``passed``."""
+        """A copy of the environ for the application (H10): this Cookie header, no identity, this Authorization unless
+        ``tokens``, no session id in the query under a name in ``bound``, no hidden slash unless ``passed``."""
         dropped = is_identity if tokens else _is_credential
         environ = {key: value for key, value in self.environ.items() if not dropped(key)}
         environ.pop("HTTP_COOKIE", None)
