@@ -27,7 +27,8 @@ passrecord
 accounts challenges limiter link mail passes quarantine
 stores.opening realm
 gate services stepup streaming whoami
-admission linking mailing outside replies routes
+admission health linking mailing outside replies
+routes
 proving rebinding standing
 attempts enrolling page
 challenge_view inside
