@@ -17,7 +17,7 @@ FILE_LIMIT, FUNCTION_LIMIT = 250, 35
 #: do not know each other. A new file needs its place here.
 STAIRCASE = """
 errors declare model i18n addresses hold parts paths foreign rawtext recode stores verifiers
-settings codes cookies forms hold tags clock audit theme keys smtp
+settings codes cookies forms hold tags clock audit theme keys smtp serving
 sessionlike
 stores.base verifiers.base stores.pool stores.record stores.filelook stores.filewrite
 stores.accountlines element held invites login notices pages request sessions smtp_url
@@ -27,7 +27,7 @@ passrecord
 accounts challenges limiter link mail passes quarantine
 stores.opening realm
 gate services stepup streaming whoami
-admission health linking mailing outside replies
+accesslog admission health linking mailing outside replies
 routes
 proving rebinding standing
 attempts enrolling page

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tfa_middleware import config
+from tfa_middleware.accesslog import AccessLog, opened
 from tfa_middleware.advice import advise
 from tfa_middleware.clock import start_check
 from tfa_middleware.errors import ConfigError
@@ -15,7 +16,7 @@ from tfa_middleware.middleware import TwoFactorMiddleware
 from tfa_middleware.settings import Settings
 from tfa_middleware.wiring import services
 
-__all__ = ["filter_app_factory", "load", "services", "wrap"]
+__all__ = ["filter_app_factory", "load", "logged", "services", "wrap"]
 
 _LOG = logging.getLogger("tfa_middleware")
 
@@ -32,6 +33,13 @@ def wrap(app: App, settings: Settings) -> TwoFactorMiddleware:
         _LOG.warning("%s", advice)
     start_check(settings.tfa.ntp_server)
     return middleware
+
+
+def logged(app: App, settings: Settings) -> App:
+    """``app`` with the access log of [serve] around it; ``app`` itself where that names none. Raises `ConfigError`."""
+    if not settings.serve.access_log:
+        return app
+    return AccessLog(app, opened(settings.serve.access_log, settings.folder), settings.tfa.trusted_proxies)
 
 
 def filter_app_factory(app: App, global_conf: Mapping[str, str], **local_conf: str) -> TwoFactorMiddleware:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
+import socket
 from collections.abc import Callable
 from typing import Any
 
+from tfa_middleware import serving
 from tfa_middleware.cli_command import Commands, command, settings, with_file
 from tfa_middleware.cli_output import OK, Output
 from tfa_middleware.config_values import Place
@@ -34,7 +36,7 @@ def _port(text: str) -> int:
 
 
 def serve(args: argparse.Namespace, out: Output) -> int:
-    """Serve until interrupted; what happens is logged to standard error, a wrong clock and open ends too.
+    """Serve until SIGTERM or SIGINT; what happens is logged to standard error, a wrong clock and open ends too.
 
     Raises `ConfigError` where [serve] app cannot be loaded or the address is taken.
     """
@@ -43,10 +45,12 @@ def serve(args: argparse.Namespace, out: Output) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     found = settings(args.file)
     application = assembly.wrap(_application(found), found)
-    server = _listening(application, found)
-    out.result(OK, f"{found.tfa.issuer} is served at http://{found.serve.listen}/")
+    channels: serving.Channels = {}
+    sockets = serving.handed_over()
+    _listen(assembly.logged(application, found), found, sockets, channels)
+    out.result(OK, f"{found.tfa.issuer} is served at http://{serving.where(sockets) or found.serve.listen}/")
     out.stream.flush()
-    server.run()
+    serving.run(channels, found.serve.stop_time)
     return 0
 
 
@@ -57,13 +61,20 @@ def demo(args: argparse.Namespace, _: Output) -> int:
     return run(args)
 
 
-def _listening(application: Callable[..., Any], found: Settings) -> Any:
+def _listen(
+    application: Callable[..., Any],
+    found: Settings,
+    sockets: tuple[socket.socket, ...],
+    channels: serving.Channels,
+) -> None:
+    """Fill ``channels`` with a server at the sockets that were handed over, else at the address of the settings."""
     from waitress import create_server
 
     try:
-        return create_server(
+        create_server(
             application,
-            listen=found.serve.listen,
+            map=channels,
+            **({"sockets": list(sockets)} if sockets else {"listen": found.serve.listen}),
             threads=found.serve.threads,
             ident=None,
             # Behind a proxy that ends TLS, the application builds its addresses and checks origins by the public one.

@@ -199,6 +199,8 @@ class ServeSettings:
     app: str = key(text, "the application as module:callable", "", example="backup_console.app:application")
     listen: str = key(text, "address and port", "127.0.0.1:8080")
     threads: int = key(count(1, 256), "worker threads", 8)
+    access_log: str = key(text, "a file that gets one JSON line a request; -: standard output; empty: none", "")
+    stop_time: int = key(seconds, "how long requests under way may take to end when the server is told to stop", 10)
 
 
 @dataclass(frozen=True)
