@@ -18,7 +18,7 @@ FILE_LIMIT, FUNCTION_LIMIT = 250, 35
 STAIRCASE = """
 errors declare model i18n addresses hold parts paths foreign rawtext recode stores verifiers
 settings codes cookies forms hold tags clock audit theme keys smtp serving
-sessionlike
+sessionlike upstream_url
 stores.base verifiers.base stores.pool stores.record stores.filelook stores.filewrite
 stores.accountlines element held invites login notices pages request sessions smtp_url
 stores.memory stores.sqlite stores.redis stores.postgresql stores.textfile stores.storeaccounts
@@ -27,8 +27,8 @@ passrecord
 accounts challenges limiter link mail passes quarantine
 stores.opening realm
 gate services stepup streaming whoami
-accesslog admission health linking mailing outside replies
-routes
+accesslog admission health linking mailing outside proxy_answer proxy_request replies upstream
+gateway routes
 proving rebinding standing
 attempts enrolling page
 challenge_view inside
@@ -37,6 +37,7 @@ enrol_view
 manage_view
 views
 config_values
+config_gateway
 config_checks config_verifiers
 config advice reference wiring
 middleware

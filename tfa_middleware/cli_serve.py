@@ -15,11 +15,21 @@ from tfa_middleware.cli_output import OK, Output
 from tfa_middleware.config_values import Place
 from tfa_middleware.settings import Settings
 
+#: Octets of an answer that wait for a slow reader.
+_OUTBUF = 1 << 20
+
 
 def add(commands: Commands) -> None:
     """Add the commands of this file."""
     with_file(
-        command(commands, "serve", "serve the application that [serve] names", "tfa serve tfa.ini", serve), json=False
+        command(
+            commands,
+            "serve",
+            "serve the application of [serve], or the console of [gateway]",
+            "tfa serve tfa.ini",
+            serve,
+        ),
+        json=False,
     )
     parser = command(commands, "demo", "serve a model backup console to try everything with", "tfa demo", demo)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at; default: %(default)s")
@@ -44,7 +54,7 @@ def serve(args: argparse.Namespace, out: Output) -> int:
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     found = settings(args.file)
-    application = assembly.wrap(_application(found), found)
+    application = assembly.wrap_upstreams(found) if found.gateways else assembly.wrap(_application(found), found)
     channels: serving.Channels = {}
     sockets = serving.handed_over()
     _listen(assembly.logged(application, found), found, sockets, channels)
@@ -81,6 +91,10 @@ def _listen(
             url_scheme=found.tfa.base_url.partition("://")[0] or "http",
             # The middleware decides whose X-Forwarded-For it believes; without trusted proxies nobody sees it.
             clear_untrusted_proxy_headers=not found.tfa.trusted_proxies,
+            max_request_body_size=found.serve.upload_limit,
+            # A slow reader holds up the console, and takes neither much memory nor a temporary file.
+            outbuf_high_watermark=_OUTBUF,
+            outbuf_overflow=4 * _OUTBUF,
         )
     except (OSError, ValueError) as error:
         problem = f"cannot listen at {found.serve.listen} ({error})."
@@ -91,7 +105,8 @@ def _application(found: Settings) -> Callable[..., Any]:
     place = Place(found.source, "serve")
     module, colon, name = found.serve.app.partition(":")
     if not (module and colon and name):
-        raise place.error(f"expected module:callable, found {found.serve.app!r}.", "app")
+        missing = "[serve] app or [gateway] upstream must say what to serve" if not found.serve.app else ""
+        raise place.error(f"{missing or f'expected module:callable, found {found.serve.app!r}'}.", "app")
     try:
         application = getattr(importlib.import_module(module), name)
     except Exception as error:  # a foreign module may raise anything while it loads; nothing starts then
