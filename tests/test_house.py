@@ -43,7 +43,7 @@ config advice reference wiring
 middleware
 assembly
 __init__ demo_mailbox demo_text cli_output
-checkup_files checkup_site checkup_upstream cli_command demo
+checkup_files checkup_site checkup_upstream cli_command demo listening
 cli_accounts cli_config cli_doctor cli_serve cli_sessions
 cli
 """

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import importlib
 import logging
-import socket
 from collections.abc import Callable
 from typing import Any
 
@@ -14,9 +13,6 @@ from tfa_middleware.cli_command import Commands, command, settings, with_file
 from tfa_middleware.cli_output import OK, Output
 from tfa_middleware.config_values import Place
 from tfa_middleware.settings import Settings
-
-#: Octets of an answer that wait for a slow reader.
-_OUTBUF = 1 << 20
 
 
 def add(commands: Commands) -> None:
@@ -51,13 +47,13 @@ def serve(args: argparse.Namespace, out: Output) -> int:
     Raises `ConfigError` where [serve] app cannot be loaded or the address is taken.
     """
     from tfa_middleware import assembly
+    from tfa_middleware.listening import listening
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     found = settings(args.file)
     application = assembly.wrap_upstreams(found) if found.gateways else assembly.wrap(_application(found), found)
-    channels: serving.Channels = {}
     sockets = serving.handed_over()
-    _listen(assembly.logged(application, found), found, sockets, channels)
+    channels = listening(assembly.logged(application, found), found, sockets)
     out.result(OK, f"{found.tfa.issuer} is served at http://{serving.where(sockets) or found.serve.listen}/")
     out.stream.flush()
     serving.run(channels, found.serve.stop_time)
@@ -69,36 +65,6 @@ def demo(args: argparse.Namespace, _: Output) -> int:
     from tfa_middleware.demo import run
 
     return run(args)
-
-
-def _listen(
-    application: Callable[..., Any],
-    found: Settings,
-    sockets: tuple[socket.socket, ...],
-    channels: serving.Channels,
-) -> None:
-    """Fill ``channels`` with a server at the sockets that were handed over, else at the address of the settings."""
-    from waitress import create_server
-
-    try:
-        create_server(
-            application,
-            map=channels,
-            **({"sockets": list(sockets)} if sockets else {"listen": found.serve.listen}),
-            threads=found.serve.threads,
-            ident=None,
-            # Behind a proxy that ends TLS, the application builds its addresses and checks origins by the public one.
-            url_scheme=found.tfa.base_url.partition("://")[0] or "http",
-            # The middleware decides whose X-Forwarded-For it believes; without trusted proxies nobody sees it.
-            clear_untrusted_proxy_headers=not found.tfa.trusted_proxies,
-            max_request_body_size=found.serve.upload_limit,
-            # A slow reader holds up the console, and takes neither much memory nor a temporary file.
-            outbuf_high_watermark=_OUTBUF,
-            outbuf_overflow=4 * _OUTBUF,
-        )
-    except (OSError, ValueError) as error:
-        problem = f"cannot listen at {found.serve.listen} ({error})."
-        raise Place(found.source, "serve").error(problem, "listen") from None
 
 
 def _application(found: Settings) -> Callable[..., Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import http.client
 import logging
 import re
+import ssl
 from collections.abc import Callable, Iterable, Iterator
 
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, ReadTimeoutError
@@ -16,15 +17,18 @@ from urllib3.response import HTTPResponse
 
 from tfa_middleware import proxy_request
 from tfa_middleware.errors import BadRequest, UpstreamError
-from tfa_middleware.hold import Environ, StartResponse
+from tfa_middleware.hold import Environ, HeaderList, StartResponse
 from tfa_middleware.paths import Address, address, folded, under
 from tfa_middleware.proxy_answer import Names, answer_headers, status_line
 from tfa_middleware.proxy_request import BLOCK, Body, Origin
 from tfa_middleware.settings import Settings
-from tfa_middleware.upstream import Connection, Upstream, exchange
+from tfa_middleware.upstream import BadAnswer, Connection, Upstream, exchange
 
 _LOG = logging.getLogger("tfa_middleware")
+#: Not CONNECT, which asks for a tunnel, nor TRACE, which tells a script the cookies.
+_METHOD = re.compile(r"(?!(?:CONNECT|TRACE)$)[A-Za-z0-9!#$%&'*+.^_`|~-]{1,32}")
 _FAILURES = (HTTPError, http.client.HTTPException, OSError, ValueError)
+_HSTS = ("Strict-Transport-Security", "max-age=31536000")
 #: environ, what went wrong -> the answer to the browser.
 Trouble = Callable[[Environ, UpstreamError, StartResponse], Iterable[bytes]]
 
@@ -52,11 +56,18 @@ class ReverseProxy:
         blocks = Blocks(upstream, connection, response)
         try:
             headers = answer_headers(response.headers.iteritems(), turn.names)
+            headers += self._strictness(upstream, headers)
             start_response(status_line(response.status, response.reason or ""), headers)
         except BaseException:
             blocks.close()
             raise
         return blocks
+
+    def _strictness(self, upstream: Upstream, headers: HeaderList) -> HeaderList:
+        """https for a year (REQUIREMENTS G7), where the site has it and the console says nothing of its own."""
+        said = any(name.lower() == _HSTS[0].lower() for name, _ in headers)
+        wanted = upstream.settings.hsts and self._settings.tfa.base_url.startswith("https:")
+        return [_HSTS] if wanted and not said else []
 
     def _choose(self, environ: Environ) -> Upstream:
         """The console whose host and longest path prefix take the request."""
@@ -94,8 +105,8 @@ class Turn:
         host = (str(environ.get("HTTP_HOST", "")) if passes else "") or url.netloc
         self._upstream = upstream
         self._method = str(environ["REQUEST_METHOD"])
-        if not re.fullmatch(r"[A-Za-z!#$%&'*+.^_`|~0-9-]{1,32}", self._method):
-            raise BadRequest("the method is none")
+        if not _METHOD.fullmatch(self._method):
+            raise BadRequest("the method is none that goes through a gateway")
         self._target = proxy_request.target(environ, url.prefix)
         self._headers = {"Host": host, **proxy_request.headers(environ), **origin.headers()}
         if environ.get("CONTENT_TYPE"):
@@ -114,7 +125,7 @@ class Turn:
         if used is not None:
             try:
                 return used, self._over(used)
-            except (ConnectionError, http.client.RemoteDisconnected):
+            except (ConnectionError, ssl.SSLEOFError):
                 pass  # closed while it was idle, before any answer
             except _FAILURES as error:
                 raise failed(self._upstream, error) from None
@@ -174,5 +185,6 @@ def failed(upstream: Upstream, error: Exception) -> UpstreamError:
     if isinstance(error, TimeoutError | ReadTimeoutError | ConnectTimeoutError):
         return UpstreamError(upstream.url.shown, "it did not answer in time", 504)
     cause = error.__cause__ or error
-    reason = "" if isinstance(cause, ValueError) else getattr(cause, "strerror", None) or str(cause)
-    return UpstreamError(upstream.url.shown, f"{reason} ({type(error).__name__})".strip())
+    reason = str(cause) if isinstance(cause, BadAnswer) else getattr(cause, "strerror", None)
+    name = type(cause).__name__
+    return UpstreamError(upstream.url.shown, f"{reason} ({name})" if reason else name)

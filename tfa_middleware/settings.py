@@ -225,6 +225,9 @@ class GatewaySettings:
     read_timeout: int = key(seconds, "how long the console may be silent, also in the middle of an answer", 120)
     ca_file: str = key(text, "certificates that are trusted for https, in place of the system's", "")
     tls_name: str = key(text, "the name in the console's certificate, where it is not the upstream's host", "")
+    hsts: bool = key(
+        flag, "tell browsers to use https for a year, where base_url is https and the console says nothing", True
+    )
     pool: int = key(count(0, 1000), "idle connections kept for later; 0: each request has its own", 32)
 
 

@@ -30,6 +30,26 @@ class BadAnswer(http.client.HTTPException):
     """The console's answer can be read in more than one way; passing it on could give one browser another's answer."""
 
 
+class _Lines:
+    """The octets of a head, whose end must come: the standard library takes a cut one for whole."""
+
+    def __init__(self, source: Any) -> None:
+        self._source = source
+        self._begun = False
+
+    def readline(self, limit: int = -1) -> bytes:
+        """The next line."""
+        line: bytes = self._source.readline(limit)
+        if self._begun and not line:
+            raise BadAnswer("it broke off in its head")
+        self._begun = True
+        return line
+
+    def close(self) -> None:
+        """Close the source."""
+        self._source.close()
+
+
 class Head(http.client.HTTPResponse):
     """An answer's head; interim answers (102, 103) are skipped, ambiguous framing is refused (RFC 9112 6.3)."""
 
@@ -44,7 +64,11 @@ class Head(http.client.HTTPResponse):
 
     def begin(self) -> None:
         """Read the head. Raises `BadAnswer`."""
-        super().begin()
+        source, self.fp = self.fp, _Lines(self.fp)  # type: ignore[assignment]
+        try:
+            super().begin()
+        finally:
+            self.fp = source
         if any(type(defect).__name__ in _BROKEN for defect in self.msg.defects):
             raise BadAnswer("a header line is malformed")
         lengths = {value.strip() for value in self.msg.get_all("content-length", [])}
