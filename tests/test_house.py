@@ -17,7 +17,7 @@ FILE_LIMIT, FUNCTION_LIMIT = 250, 35
 #: do not know each other. A new file needs its place here.
 STAIRCASE = """
 errors declare model i18n authorization addresses hold parts paths foreign rawtext recode stores verifiers
-settings codes cookies forms hold tags clock audit theme keys smtp
+settings codes cookies forms hold tags clock audit theme keys smtp serving
 sessionlike upstream_url
 stores.base verifiers.base stores.pool stores.record stores.filelook stores.filewrite
 stores.accountlines element held invites login notices pages request sessions smtp_url
@@ -27,8 +27,9 @@ passrecord
 accounts challenges limiter link mail passes quarantine
 stores.opening realm
 gate services stepup streaming whoami
-admission attempt linking mailing outside proxy_answer proxy_request replies routes upstream
-gateway proving rebinding standing
+accesslog admission attempt health linking mailing outside proxy_answer proxy_request replies upstream
+gateway routes
+proving rebinding standing
 attempts enrolling page
 challenge_view inside presenting
 entitlement
@@ -42,7 +43,7 @@ config advice reference wiring
 middleware
 assembly
 __init__ demo_mailbox demo_text cli_output
-cli_command demo listening
+checkup_files checkup_site checkup_upstream cli_command demo listening
 cli_accounts cli_config cli_doctor cli_serve cli_sessions
 cli
 """

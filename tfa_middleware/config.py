@@ -26,6 +26,8 @@ from tfa_middleware.settings import (
 
 _PLAIN = ("tfa", "mail", "limits", "serve", "gateway")
 _NAMED = ("realm", "verifier", "gateway")
+#: What stands below the prefix beside the realms.
+_TAKEN = frozenset({"static", "health", "ready", "auth"})
 _PASTE_NAMES = frozenset({"DEFAULT", "loggers", "handlers", "formatters"})
 _PASTE_HEADS = re.compile(
     r"(?:app|application|filter|filter-app|pipeline|composite|composit|server):.+|(?:logger|handler|formatter)_.+"
@@ -94,6 +96,8 @@ def _realm(name: str, given: Mapping[str, str], where: str) -> RealmSettings:
     place = Place(where, f"realm:{name}")
     if not NAME.fullmatch(name):
         raise place.error(f"a realm has {NAME_HELP}.")
+    if name in _TAKEN:
+        raise place.error(f"{name} is the name of a page of the middleware itself; call the realm otherwise.")
     return filled(RealmSettings, given, place, name=name)
 
 

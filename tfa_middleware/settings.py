@@ -205,6 +205,8 @@ class ServeSettings:
     listen: str = key(text, "address and port", "127.0.0.1:8080")
     threads: int = key(count(1, 256), "worker threads", 8)
     upload_limit: int = key(size, "the largest body of a request; it waits in a temporary file", 16 << 30)
+    access_log: str = key(text, "a file that gets one JSON line a request; -: standard output; empty: none", "")
+    stop_time: int = key(seconds, "how long requests under way may take to end when the server is told to stop", 10)
 
 
 @dataclass(frozen=True)
