@@ -27,10 +27,10 @@ passrecord
 accounts challenges limiter link mail passes quarantine
 stores.opening realm
 gate services stepup streaming whoami
-admission attempt linking mailing outside replies routes
+admission answers attempt linking mailing outside replies routes
 proving rebinding standing
 attempts enrolling page
-challenge_view inside presenting
+answer_view challenge_view inside presenting
 entitlement
 enrol_view
 manage_view

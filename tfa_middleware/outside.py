@@ -27,9 +27,10 @@ class Outside:
         self._app = app
         self._services = services
 
-    def bare(self, request: Request, start_response: StartResponse) -> Iterable[bytes]:
+    def bare(self, request: Request, realm: Realm, start_response: StartResponse) -> Iterable[bytes]:
         """A public path: no cookies, no Authorization, and no Set-Cookie comes back."""
-        return self._app(request.forwarded("", SESSION_NAMES), edited(start_response, _no_cookies))
+        environ = request.forwarded("", (*SESSION_NAMES, *realm.token_names))
+        return self._app(environ, edited(start_response, _no_cookies))
 
     def elsewhere(self, request: Request, start_response: StartResponse) -> Iterable[bytes]:
         """A path outside every realm: as it came. A login there ends what its cookies are worth inside."""
@@ -104,7 +105,8 @@ class Outside:
                 holder[0] = changed.id
             return private(headers if changed is session else unshared([*headers, realm.cookie.header(changed)]))
 
-        environ, watch = request.forwarded(cookies.header(jar), (*jar, *SESSION_NAMES)), Watch(free)
+        environ = request.forwarded(cookies.header(jar), (*jar, *SESSION_NAMES, *realm.token_names))
+        watch = Watch(free)
         answer = self._app(environ, edited(start_response, edit, lambda write: written(write, watch)))
         return watched(answer, watch, environ)
 

@@ -147,6 +147,9 @@ class RealmSettings:
         "the header Authorization: refuse: never forwarded; basic: it is the login; bearer: with the token of the login",
         "refuse",
     )
+    token: str = key(
+        text, "with bearer: a JSON pointer to the token in the answer to a login", "", example="/access_token"
+    )
     keep: tuple[str, ...] = key(words, "cookies made by the page's own scripts that are forwarded too", ())
     session_cookies: Any = key(pattern, "names of cookies whose deletion is a logout", None)
     redirect_hosts: tuple[str, ...] = key(words, "other hosts that a login's answer may redirect to", ())
