@@ -27,7 +27,8 @@ passrecord
 accounts challenges limiter link mail passes quarantine
 stores.opening realm
 gate services stepup streaming whoami
-admission answers attempt linking mailing outside replies routes
+linking
+admission answers attempt mailing outside replies routes
 proving rebinding standing
 attempts enrolling page
 answer_view challenge_view inside presenting

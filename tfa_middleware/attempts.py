@@ -23,6 +23,9 @@ from tfa_middleware.sessionlike import SESSION_NAMES, sets_session
 from tfa_middleware.sessions import PENDING, Session, new_id, visitor
 from tfa_middleware.whoami import ask
 
+#: Says to our own script that this very call is a login that waits.
+HELD = ("Tfa-Held", "1")
+
 
 class Attempts:
     """Forwards logins, each exactly once, and decides what the browser gets."""
@@ -192,7 +195,8 @@ class Attempts:
         if not enrols:
             self._proving.begin_preferred(realm, challenge, request)
         cookie = realm.cookie.header(Session(PENDING, challenge.id, int(now)))
-        return answered(self._replies.to_challenge(request, realm, [cookie]), request, start_response)
+        headers = [cookie, HELD] if realm.settings.login_script else [cookie]
+        return answered(self._replies.to_challenge(request, realm, headers), request, start_response)
 
     def undecided(self, attempt: Attempt, reason: str, start_response: StartResponse) -> Iterable[bytes]:
         """Nobody can tell whose session it is: nothing is given out, the log says why."""

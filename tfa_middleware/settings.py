@@ -159,6 +159,9 @@ class RealmSettings:
     renew: str = key(one_of("password", "factor"), "what a pass that ran out by time needs again", "password")
     fresh: int = key(seconds, "how recent a proof must be to change factors", 300)
     sessions: int = key(count(1, 1000), "parallel passes of one account; the oldest ends beyond that", 20)
+    login_script: bool = key(
+        flag, "a script of ours in the login pages, so that a login by script goes on after the second factor", False
+    )
     link: bool = key(flag, "put the link 'Two-Factor Authentication' into the application's pages", True)
     link_after: str = key(
         text,

@@ -18,6 +18,7 @@ import tfa_middleware
 
 WAITRESS, GUNICORN = "waitress", "gunicorn"
 TESTS = Path(__file__).parent.parent
+PACKAGES = Path(tfa_middleware.__file__).parent.parent
 PATIENCE = 30.0
 
 
@@ -50,7 +51,7 @@ class Site:
 
 
 def _environ() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(TESTS), "PYTHONUNBUFFERED": "1"}
+    return {**os.environ, "PYTHONPATH": os.pathsep.join((str(PACKAGES), str(TESTS))), "PYTHONUNBUFFERED": "1"}
 
 
 @contextmanager
