@@ -27,11 +27,12 @@ passrecord
 accounts challenges limiter link mail passes quarantine
 stores.opening realm
 gate services stepup streaming whoami
-accesslog admission attempt health linking mailing outside proxy_answer proxy_request replies upstream
+linking
+accesslog admission answers attempt health mailing outside proxy_answer proxy_request replies upstream
 gateway routes
 proving rebinding standing
 attempts enrolling page
-challenge_view inside presenting
+answer_view challenge_view inside presenting
 entitlement
 enrol_view
 manage_view

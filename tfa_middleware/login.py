@@ -122,6 +122,11 @@ class LoginRule:
         except BadRequest:
             return ""
 
+    def token(self, body: bytes) -> str:
+        """The token in the answer to a login, or empty."""
+        found = _pointed(body, self._realm.token) if self._realm.token else ""
+        return found if isinstance(found, str) else ""
+
     def _by_pattern(self, body: bytes) -> str:
         found = self._realm.whoami_pattern.search(body.decode("utf-8", "replace"))
         return html.unescape(found[1] or "") if found else ""

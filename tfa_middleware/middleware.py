@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from tfa_middleware import cookies, forms, gate
 from tfa_middleware.accesslog import FAILED, OUTSIDE, OWN_PAGE, REFUSED, REMARK, Remark
-from tfa_middleware.admission import Admission
+from tfa_middleware.answers import Answers
 from tfa_middleware.attempt import Attempt
 from tfa_middleware.attempts import Attempts
 from tfa_middleware.authorization import BOUND, MALFORMED
@@ -60,7 +60,7 @@ class TwoFactorMiddleware:
         self._replies = Replies(services)
         self._routes = Routes(services)
         self._standings = Standings(services)
-        self._admission = Admission(services)
+        self._answers = Answers(services)
         proving = Proving(services)
         self._outside = Outside(self._app, services)
         self._attempts = Attempts(self._app, services, self._replies, self._outside, proving)
@@ -154,7 +154,7 @@ class TwoFactorMiddleware:
     # -- what becomes of a request
 
     def _forward_bare(self, turn: Turn, start_response: StartResponse) -> Iterable[bytes]:
-        return self._outside.bare(turn.request, start_response)
+        return self._outside.bare(turn.request, turn.realm, start_response)
 
     def _forward_exempt(self, turn: Turn, start_response: StartResponse) -> Iterable[bytes]:
         return self._outside.exempt(turn.request, turn.realm, start_response)
@@ -165,7 +165,7 @@ class TwoFactorMiddleware:
     def _forward_passed(self, turn: Turn, start_response: StartResponse) -> Iterable[bytes]:
         passage = _passage(turn)
         if turn.path == LOGIN and turn.request.method == "GET":
-            held = self._admission.take_page(turn.realm, passage.record.id, turn.request.address.path)
+            held = self._answers.take_page(turn.realm, passage.record.id, turn.request.address.path)
             if held is not None:
                 start_response(held.status, held.page_headers())
                 return [held.body]

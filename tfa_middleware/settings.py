@@ -147,6 +147,9 @@ class RealmSettings:
         "the header Authorization: refuse: never forwarded; basic: it is the login; bearer: with the token of the login",
         "refuse",
     )
+    token: str = key(
+        text, "with bearer: a JSON pointer to the token in the answer to a login", "", example="/access_token"
+    )
     keep: tuple[str, ...] = key(words, "cookies made by the page's own scripts that are forwarded too", ())
     session_cookies: Any = key(pattern, "names of cookies whose deletion is a logout", None)
     redirect_hosts: tuple[str, ...] = key(words, "other hosts that a login's answer may redirect to", ())
@@ -156,6 +159,9 @@ class RealmSettings:
     renew: str = key(one_of("password", "factor"), "what a pass that ran out by time needs again", "password")
     fresh: int = key(seconds, "how recent a proof must be to change factors", 300)
     sessions: int = key(count(1, 1000), "parallel passes of one account; the oldest ends beyond that", 20)
+    login_script: bool = key(
+        flag, "a script of ours in the login pages, so that a login by script goes on after the second factor", False
+    )
     link: bool = key(flag, "put the link 'Two-Factor Authentication' into the application's pages", True)
     link_after: str = key(
         text,
