@@ -16,7 +16,7 @@ FILE_LIMIT, FUNCTION_LIMIT = 250, 35
 #: From the ground up, one step a line. A module imports only from lower steps, never from its own: modules of one step
 #: do not know each other. A new file needs its place here.
 STAIRCASE = """
-errors declare model i18n addresses hold parts paths foreign rawtext recode stores verifiers
+errors declare model i18n addresses hold parts paths foreign preset rawtext recode stores verifiers
 settings codes cookies forms hold tags clock audit theme keys smtp
 sessionlike
 stores.base verifiers.base stores.pool stores.record stores.filelook stores.filewrite
@@ -42,7 +42,7 @@ middleware
 assembly
 __init__ demo_mailbox demo_text cli_output
 cli_command demo
-cli_accounts cli_config cli_doctor cli_serve cli_sessions
+cli_accounts cli_config cli_doctor cli_presets cli_serve cli_sessions
 cli
 """
 LINES = STAIRCASE.strip().splitlines()

@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from tfa_middleware import preset
 from tfa_middleware.config_checks import check
 from tfa_middleware.config_values import NAME, NAME_HELP, Place, filled, nearest
 from tfa_middleware.config_verifiers import verifiers
@@ -93,7 +94,19 @@ def _realm(name: str, given: Mapping[str, str], where: str) -> RealmSettings:
     place = Place(where, f"realm:{name}")
     if not NAME.fullmatch(name):
         raise place.error(f"a realm has {NAME_HELP}.")
-    return filled(RealmSettings, given, place, name=name)
+    return filled(RealmSettings, {**_preset(given.get("preset", ""), place), **given}, place, name=name)
+
+
+def _preset(name: str, place: Place) -> Mapping[str, str]:
+    """The keys of a preset, which those of the realm itself win over one by one."""
+    if not name:
+        return {}
+    try:
+        text = preset.text(name)
+    except LookupError:
+        problem = f"no preset is called {name!r}; 'tfa presets' lists them."
+        raise place.error(problem, "preset", nearest(str(name), preset.names())) from None
+    return _parsed(text, f"preset {name}")[preset.SECTION]
 
 
 def _check_section(section: str, where: str) -> None:

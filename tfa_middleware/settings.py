@@ -74,6 +74,7 @@ class RealmSettings:
     name: str
     paths: tuple[str, ...] = key(prefixes, "the area's path prefixes")
     login: tuple[str, ...] = key(globs, "login pages and endpoints; the first one is the entry page")
+    preset: str = key(text, "a known console whose settings hold where this realm has none; 'tfa presets' lists them", "")
     scope: str = key(
         one_of("auto", "admin", "user"), "whose defaults hold; auto: admin where the realm is called admin", "auto"
     )
