@@ -18,7 +18,7 @@ FILE_LIMIT, FUNCTION_LIMIT = 250, 35
 STAIRCASE = """
 errors declare model i18n addresses hold parts paths foreign preset rawtext recode stores verifiers
 settings codes cookies forms hold tags clock audit theme keys smtp
-sessionlike
+sessionlike upstream_url
 stores.base verifiers.base stores.pool stores.record stores.filelook stores.filewrite
 stores.accountlines element held invites login notices pages request sessions smtp_url
 stores.memory stores.sqlite stores.redis stores.postgresql stores.textfile stores.storeaccounts
@@ -27,8 +27,8 @@ passrecord
 accounts challenges limiter link mail passes quarantine
 stores.opening realm
 gate services stepup streaming whoami
-admission linking mailing outside replies routes
-proving rebinding standing
+admission linking mailing outside proxy_answer proxy_request replies routes upstream
+gateway proving rebinding standing
 attempts enrolling page
 challenge_view inside
 entitlement
@@ -36,12 +36,13 @@ enrol_view
 manage_view
 views
 config_values
+config_gateway
 config_checks config_verifiers
 config advice reference wiring
 middleware
 assembly
 __init__ demo_mailbox demo_text cli_output
-cli_command demo
+cli_command demo listening
 cli_accounts cli_config cli_doctor cli_presets cli_serve cli_sessions
 cli
 """

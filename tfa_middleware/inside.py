@@ -46,7 +46,7 @@ class Passage:
 
     def forwarded(self) -> Environ:
         """The environ for the application."""
-        return self.request.forwarded(self.cookie, self.record.bindings)
+        return self.request.forwarded(self.cookie, self.record.bindings, passed=True)
 
     def jar(self) -> dict[str, str]:
         """The cookies that go along."""

@@ -171,14 +171,19 @@ class Request:
         system = next((name for mark, name in _SYSTEMS if mark in agent), "Linux" if "Linux" in agent else "")
         return ", ".join(part for part in (browser, system) if part)
 
-    def forwarded(self, cookie: str, bound: Iterable[str] = (), *, tokens: bool = False) -> Environ:
+    def forwarded(
+        self, cookie: str, bound: Iterable[str] = (), *, tokens: bool = False, passed: bool = False
+    ) -> Environ:
         """The environ for the application: just this Cookie header, no identity headers, no Authorization unless
-        ``tokens``, no session id in the query under a name in ``bound``. A copy; the server's stays as it was (H10)."""
+        ``tokens``, no session id in the query under a name in ``bound``, no hidden slash unless ``passed``. A copy;
+        the server's stays as it was (H10)."""
         dropped = is_identity if tokens else _is_credential
         environ = {key: value for key, value in self.environ.items() if not dropped(key)}
         environ.pop("HTTP_COOKIE", None)
         if cookie:
             environ["HTTP_COOKIE"] = cookie
+        if not passed and any("%2f" in str(environ.get(key, "")).lower() for key in _RAW):
+            environ = {key: value for key, value in environ.items() if key not in _RAW}  # no list knows this spelling
         query = environ.get("QUERY_STRING")
         if query and (cut := without_session_ids(query, bound)) != query:
             environ = {key: value for key, value in environ.items() if key not in _RAW} | {"QUERY_STRING": cut}

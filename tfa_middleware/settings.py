@@ -200,6 +200,34 @@ class ServeSettings:
     app: str = key(text, "the application as module:callable", "", example="backup_console.app:application")
     listen: str = key(text, "address and port", "127.0.0.1:8080")
     threads: int = key(count(1, 256), "worker threads", 8)
+    upload_limit: int = key(size, "the largest body of a request; it waits in a temporary file", 16 << 30)
+
+
+@dataclass(frozen=True)
+class GatewaySettings:
+    """[gateway], [gateway:NAME]: a console behind 'tfa serve', in any language."""
+
+    name: str
+    upstream: str = key(
+        text,
+        "where the console listens: http://HOST:PORT, https://HOST:PORT or unix:/run/console.sock",
+        "",
+        example="http://127.0.0.1:5800",
+    )
+    listen: str = key(text, "address and port, in place of [serve] listen", "", example="127.0.0.1:8080")
+    host: str = key(
+        one_of("pass", "upstream"), "the Host that the console sees: the browser's, or the upstream's own", "pass"
+    )
+    paths: tuple[str, ...] = key(prefixes, "path prefixes that go to this console; the longest one wins", ())
+    match_host: tuple[str, ...] = key(words, "host names that go to this console; empty: any", ())
+    connect_timeout: int = key(seconds, "how long the console may take to accept a connection", 5)
+    read_timeout: int = key(seconds, "how long the console may be silent, also in the middle of an answer", 120)
+    ca_file: str = key(text, "certificates that are trusted for https, in place of the system's", "")
+    tls_name: str = key(text, "the name in the console's certificate, where it is not the upstream's host", "")
+    hsts: bool = key(
+        flag, "tell browsers to use https for a year, where base_url is https and the console says nothing", True
+    )
+    pool: int = key(count(0, 1000), "idle connections kept for later; 0: each request has its own", 32)
 
 
 @dataclass(frozen=True)
@@ -212,6 +240,7 @@ class Settings:
     mail: MailSettings = field(default_factory=MailSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     serve: ServeSettings = field(default_factory=ServeSettings)
+    gateways: tuple[GatewaySettings, ...] = ()
     verifiers: Mapping[str, tuple[type, Any]] = field(default_factory=dict)
     folder: Path = field(default_factory=Path)
     source: str = ""

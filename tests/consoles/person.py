@@ -56,13 +56,13 @@ class Visitor(Person):
     def post_login(self, user: str, password: str = PASSWORD) -> TestResponse:
         """Post a login from a page behind it, with what that page's forms hide."""
         self.get(self.console.page)
-        hidden = {one["name"]: one.get("value", "") for one in self.shown.html.select("input[type=hidden][name]")}
+        hidden = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)"', self.shown.text))
         name, secret = self.console.fields
         fields = {**hidden, **self._token(), name: user, secret: password}
         return self.post(self.console.door or self.console.entry, fields)
 
     def _token(self) -> dict[str, str]:
-        found = re.search(r'"csrfToken": "([^"]+)"', self.shown.text)
+        found = re.search(r"""csrf_?[tT]oken['"]\]?(?::| =) ["']([^"']+)""", self.shown.text)
         return {"csrf_token": found[1]} if found else {}
 
     def sign_out(self) -> TestResponse:

@@ -196,7 +196,7 @@ CONSOLES = (
         keys={"exempt": "/opds"},
         entry="/login",
         page="/me",
-        inside='value="{user}"',
+        inside='hidden-sm">{user}</span>',
         error="Wrong Username or Password",
         others=("/", "/admin/view", "/ajax/listbooks", "/kobo/x/v1/initialization"),
         client=Client("/opds", "<feed"),
