@@ -1,4 +1,4 @@
-"""The gate before a console: ten lines of INI with its preset, served by ``tfa serve``."""
+"""The gateway before a console: a few lines of INI with its preset, served by ``tfa serve``."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
 from apps.person import HOST
 from support.servers import WAITRESS, Site, serving
 
@@ -23,19 +22,20 @@ ntp_server =
 
 [mail]
 smtp = file:mails
+
+[gateway]
+upstream = http://127.0.0.1:{port}
 """
 
 
-def ini(console: Console) -> str:
-    """The settings before a console."""
+def ini(console: Console, port: int) -> str:
+    """The settings before a console on this port."""
     keys = {**({"preset": console.preset} if console.preset else {}), **console.keys}
-    return INI.format(host=HOST, realm="\n".join(f"{key} = {value}" for key, value in keys.items()))
+    return INI.format(host=HOST, port=port, realm="\n".join(f"{key} = {value}" for key, value in keys.items()))
 
 
 @contextmanager
 def fronted(console: Console, port: int, folder: Path) -> Iterator[Site]:
-    """A running gate before the console on this port."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TFA_TEST_UPSTREAM", str(port))
-        with serving(WAITRESS, ini(console), folder, "consoles.upstream:application") as site:
-            yield site
+    """A running gateway before the console on this port."""
+    with serving(WAITRESS, ini(console, port), folder, "") as site:
+        yield site

@@ -56,10 +56,12 @@ def _environ() -> dict[str, str]:
 @contextmanager
 def serving(server: str, ini: str, folder: Path, app: str, workers: int = 2) -> Iterator[Site]:
     """Serve ``app`` (``module:callable``, found below tests/) behind the middleware: by ``tfa serve`` on waitress, or
-    by gunicorn with ``workers`` of four threads each. ``ini`` is the configuration without [serve]."""
+    by gunicorn with ``workers`` of four threads each. ``ini`` is the configuration without [serve]; with a [gateway]
+    there, ``app`` is empty."""
     site = Site(free_port(), folder)
     path = folder / "tfa.ini"
-    path.write_text(f"{ini}\n[serve]\napp = {app}\nlisten = 127.0.0.1:{site.port}\n", encoding="utf-8")
+    served = f"[serve]\napp = {app}\n" if app else "[serve]\n"
+    path.write_text(f"{ini}\n{served}listen = 127.0.0.1:{site.port}\n", encoding="utf-8")
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(
             _command(server, path, site.port, workers),
