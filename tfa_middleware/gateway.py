@@ -22,7 +22,7 @@ from tfa_middleware.paths import Address, address, folded, under
 from tfa_middleware.proxy_answer import Names, answer_headers, status_line
 from tfa_middleware.proxy_request import BLOCK, Body, Origin
 from tfa_middleware.settings import Settings
-from tfa_middleware.upstream import Connection, Upstream, exchange
+from tfa_middleware.upstream import BadAnswer, Connection, Upstream, exchange
 
 _LOG = logging.getLogger("tfa_middleware")
 #: Not CONNECT, which asks for a tunnel, nor TRACE, which tells a script the cookies.
@@ -185,5 +185,6 @@ def failed(upstream: Upstream, error: Exception) -> UpstreamError:
     if isinstance(error, TimeoutError | ReadTimeoutError | ConnectTimeoutError):
         return UpstreamError(upstream.url.shown, "it did not answer in time", 504)
     cause = error.__cause__ or error
-    reason = "" if isinstance(cause, ValueError) else getattr(cause, "strerror", None) or str(cause)
-    return UpstreamError(upstream.url.shown, f"{reason} ({type(error).__name__})".strip())
+    reason = str(cause) if isinstance(cause, BadAnswer) else getattr(cause, "strerror", None)
+    name = type(cause).__name__
+    return UpstreamError(upstream.url.shown, f"{reason} ({name})" if reason else name)

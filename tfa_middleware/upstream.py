@@ -45,6 +45,10 @@ class _Lines:
         self._begun = True
         return line
 
+    def close(self) -> None:
+        """Close the source."""
+        self._source.close()
+
 
 class Head(http.client.HTTPResponse):
     """An answer's head; interim answers (102, 103) are skipped, ambiguous framing is refused (RFC 9112 6.3)."""
@@ -61,8 +65,10 @@ class Head(http.client.HTTPResponse):
     def begin(self) -> None:
         """Read the head. Raises `BadAnswer`."""
         source, self.fp = self.fp, _Lines(self.fp)  # type: ignore[assignment]
-        super().begin()
-        self.fp = source
+        try:
+            super().begin()
+        finally:
+            self.fp = source
         if any(type(defect).__name__ in _BROKEN for defect in self.msg.defects):
             raise BadAnswer("a header line is malformed")
         lengths = {value.strip() for value in self.msg.get_all("content-length", [])}
