@@ -1,7 +1,7 @@
 """The consoles' own servers: started by the scripts beside this file, in a folder of the test, on a free port.
 
-``TFA_CONSOLES=all`` installs what pip and npm bring, into ``TFA_CONSOLES_CACHE`` or the user's cache, and then nothing may
-be missing. Without it, a console that is not there is skipped. CI installs and needs the core.
+``TFA_CONSOLES=all`` installs what pip and npm bring, into ``TFA_CONSOLES_CACHE`` or the user's cache, and then nothing
+may be missing. Without it, a console that is not there is skipped. CI installs and needs the core.
 """
 
 from __future__ import annotations

@@ -26,10 +26,26 @@ class Client:
 
 
 @dataclass(frozen=True)
+class Door:
+    """A login by another way than the form of the login page, with the right password in it: ``{user}`` and ``{word}``
+    stand for the two. ``posted`` empty: a GET."""
+
+    path: str
+    posted: str = ""
+    kind: str = "application/x-www-form-urlencoded"
+
+    def filled(self, user: str) -> tuple[str, str]:
+        """The path and the body for this person."""
+        path, posted = (text.replace("{user}", user).replace("{word}", PASSWORD) for text in (self.path, self.posted))
+        return path, posted
+
+
+@dataclass(frozen=True)
 class Console:
-    """``keys`` of the realm beside its preset. ``entry`` shows the form of ``fields`` and ``door`` takes it; ``page`` has
-    ``inside`` with the name of who is logged in, in the place of ``{user}``; ``others`` need a login too. ``logout`` is a
-    path, or a link on ``page`` by its selector; empty for a form. ``people`` are those that it has."""
+    """``keys`` of the realm beside its preset. ``entry`` shows the form of ``fields``, ``door`` takes it; ``page`` has
+    ``inside`` with the name of who is logged in, in the place of ``{user}``; ``others`` need a login too. ``logout`` is
+    a path, or a link on ``page`` by its selector; empty for a form. ``doors`` are other ways to log in. ``people`` are
+    those that it has."""
 
     name: str
     script: str
@@ -45,6 +61,7 @@ class Console:
     door: str = ""
     logout: str = "/logout"
     client: Client | None = None
+    doors: tuple[Door, ...] = ()
     people: tuple[str, ...] = (FIRST, SECOND)
     core: bool = False
 
@@ -59,6 +76,14 @@ class Console:
 _EXAMPLES = "/examples/jsp/security/protected/"
 _PING = '<?xml version="1.0"?><methodCall><methodName>wiki.getAllPages</methodName></methodCall>'
 _TOMCAT = ("j_username", "j_password")
+_CHECK = "j_username={user}&j_password={word}"
+_WIKI = "do=login&u={user}&p={word}"
+_XML = (
+    '<?xml version="1.0"?><methodCall><methodName>dokuwiki.login</methodName><params>'
+    "<param><value>{user}</value></param><param><value>{word}</value></param></params></methodCall>"
+)
+_JSON = '{"email": "{user}", "password": "{word}"}'
+_CACTI = "action=login&login_username={user}&login_password={word}"
 
 CONSOLES = (
     Console(
@@ -75,6 +100,12 @@ CONSOLES = (
         others=(f"{_EXAMPLES}index.jsp?role=tomcat", "/examples/"),
         logout=f"{_EXAMPLES}index.jsp?logoff=true",
         core=True,
+        doors=(
+            Door(f"{_EXAMPLES}j_security_check?{_CHECK}"),
+            Door(f"{_EXAMPLES}x/y/j_security_check", _CHECK),
+            Door(f"{_EXAMPLES}j_security_check;jsessionid=0", _CHECK),
+            Door("/examples/j_security_check", _CHECK),
+        ),
     ),
     Console(
         name="tomcat-form-kept",
@@ -90,6 +121,7 @@ CONSOLES = (
         others=("/kept", "/kept/index.jsp?x=1"),
         logout="/kept/logout.jsp",
         core=True,
+        doors=(Door(f"/kept/j_security_check?{_CHECK}"), Door("/kept/x/j_security_check", _CHECK)),
     ),
     Console(
         name="jsp",
@@ -108,6 +140,7 @@ CONSOLES = (
         others=("/legacy/", "/legacy/home.jsp?x=1"),
         logout="/legacy/logout.jsp",
         core=True,
+        doors=(Door("/legacy/login.jsp?username={user}&password={word}"),),
     ),
     Console(
         name="dokuwiki",
@@ -123,6 +156,16 @@ CONSOLES = (
         logout="a[href*='do=logout']",
         client=Client("/lib/exe/xmlrpc.php", "<methodResponse>", _PING),
         core=True,
+        doors=(
+            Door(f"/doku.php?{_WIKI}"),
+            Door("/doku.php?do=profile", _WIKI),
+            Door("/feed.php", _WIKI),
+            Door("/lib/exe/ajax.php?call=linkwiz", _WIKI),
+            Door("/lib/exe/css.php", _WIKI),
+            Door(f"/lib/exe/js.php?{_WIKI}"),
+            Door("/lib/exe/xmlrpc.php", _XML, "text/xml"),
+            Door("/lib/exe/jsonrpc.php/core.login", '{"user": "{user}", "pass": "{word}"}', "application/json"),
+        ),
     ),
     Console(
         name="pgadmin",
@@ -137,6 +180,11 @@ CONSOLES = (
         others=("/browser/", "/user_management/user/", "/settings/", "/preferences/get_all"),
         people=(f"{FIRST}@example.com", f"{SECOND}@example.com"),
         core=True,
+        doors=(
+            Door("/login", "email={user}&password={word}"),
+            Door("/login", _JSON, "application/json"),
+            Door("/login?include_auth_token", _JSON, "application/json"),
+        ),
     ),
     Console(
         name="django-admin",
@@ -150,6 +198,7 @@ CONSOLES = (
         others=("/admin/auth/user/", "/admin/auth/user/?o=-1", "/admin/auth/user/1/change/", "/admin/jsi18n/"),
         logout="",
         core=True,
+        doors=(Door("/admin/", "username={user}&password={word}&this_is_the_login_form=1"),),
     ),
     Console(
         name="flask-login",
@@ -177,6 +226,7 @@ CONSOLES = (
         logout="",
         client=Client("/api/currentuser", '"username": "admin"'),
         people=(FIRST,),
+        doors=(Door("/login/?login={user}&password={word}"), Door("/", "login={user}&password={word}&persistent=1")),
     ),
     Console(
         name="trac",
@@ -188,6 +238,10 @@ CONSOLES = (
         error="Invalid username or password",
         others=("/", "/admin", "/wiki/WikiStart?action=edit", "/timeline"),
         logout="",
+        doors=(
+            Door("/login?username={user}&password={word}"),
+            Door("/wiki", "user={user}&username={user}&password={word}"),
+        ),
     ),
     Console(
         name="calibre-web",
@@ -200,6 +254,7 @@ CONSOLES = (
         error="Wrong Username or Password",
         others=("/", "/admin/view", "/ajax/listbooks", "/kobo/x/v1/initialization"),
         client=Client("/opds", "<feed"),
+        doors=(Door("/opds?username={user}&password={word}"),),
     ),
     Console(
         name="cacti",
@@ -212,5 +267,11 @@ CONSOLES = (
         error="Access Denied! Login failed.",
         others=("/cacti/", "/cacti/user_admin.php", "/cacti/host.php?action=edit", "/cacti/settings.php"),
         logout="/cacti/logout.php",
+        doors=(
+            Door(f"/cacti/index.php?{_CACTI}"),
+            Door("/cacti/graph_view.php", _CACTI),
+            Door(f"/cacti/user_admin.php?{_CACTI}&remember_me=on"),
+            Door("/cacti/include/global.php", _CACTI),
+        ),
     ),
 )

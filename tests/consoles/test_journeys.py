@@ -41,6 +41,7 @@ def test_the_whole_way(journey: Journey) -> None:
     person = journey.opens_nothing_before_the_code(phone)
     journey.takes_no_session_from_before(early, person)
     journey.serves_its_programs()
+    journey.opens_by_no_other_door()
     journey.becomes_nobody_else(early)
     journey.ends_with_the_pass(person, phone)
     journey.logs_out_and_in_again(person, phone)
@@ -107,10 +108,12 @@ class Journey:
     def _finds_every_door_shut(self, one: Visitor) -> None:
         page = self.console.page
         odd = [f"/{page}", f"{page};x=1", f"/.{page}", f"/x/..{page}", page.replace("/", "/%2e/", 1), f"{page}%00"]
+        stranger = self.person()
         for path in (page, *self.console.others, *odd):
             assert [method for method in METHODS if one.opens(path, method, self.first)] == []
             one.get(path)
             assert not one.sees(self.first)
+            assert one.shown.status_int != 200 or stranger.get(path).status_int == 200, path
 
     def takes_no_session_from_before(self, early: Visitor, passed: Visitor) -> None:
         # law: a credential is forwarded only if the gate knows where it came from
@@ -131,6 +134,18 @@ class Journey:
         assert client.told in answer.text
         assert program.cookies == {}
         assert not program.is_inside(self.first)
+
+    def opens_by_no_other_door(self) -> None:
+        """The right password, by every way that is known: nothing that opens comes back (A18, case 11)."""
+        for door in self.console.doors:
+            person = self.person()
+            person.get(self.console.entry)
+            path, body = door.filled(self.first)
+            more = {"body": body.encode(), "content_type": door.kind} if body else {}
+            answer = person.fetch(path, "POST" if body else "GET", **more)
+            assert "authentication_token" not in answer.text, door
+            assert self.console.mark(self.first) not in answer.text, door
+            self._finds_every_door_shut(person)
 
     def becomes_nobody_else(self, early: Visitor) -> None:
         """Somebody with a pass of his own, and the password or a session of another account (case 13)."""
