@@ -16,7 +16,7 @@ FILE_LIMIT, FUNCTION_LIMIT = 250, 35
 #: From the ground up, one step a line. A module imports only from lower steps, never from its own: modules of one step
 #: do not know each other. A new file needs its place here.
 STAIRCASE = """
-errors declare model i18n addresses hold parts paths foreign preset rawtext recode stores verifiers
+errors declare model i18n authorization addresses hold parts paths foreign preset rawtext recode stores verifiers
 settings codes cookies forms hold tags clock audit theme keys smtp
 sessionlike upstream_url
 stores.base verifiers.base stores.pool stores.record stores.filelook stores.filewrite
@@ -27,10 +27,10 @@ passrecord
 accounts challenges limiter link mail passes quarantine
 stores.opening realm
 gate services stepup streaming whoami
-admission linking mailing outside proxy_answer proxy_request replies routes upstream
+admission attempt linking mailing outside proxy_answer proxy_request replies routes upstream
 gateway proving rebinding standing
 attempts enrolling page
-challenge_view inside
+challenge_view inside presenting
 entitlement
 enrol_view
 manage_view

@@ -143,6 +143,11 @@ class RealmSettings:
         "change",
     )
     whoami_first: bool = key(flag, "ask whoami before visitor cookies go to a login path", False)
+    authorization: str = key(
+        one_of("refuse", "basic", "bearer"),
+        "the header Authorization: refuse: never forwarded; basic: it is the login; bearer: with the token of the login",
+        "refuse",
+    )
     keep: tuple[str, ...] = key(words, "cookies made by the page's own scripts that are forwarded too", ())
     session_cookies: Any = key(pattern, "names of cookies whose deletion is a logout", None)
     redirect_hosts: tuple[str, ...] = key(words, "other hosts that a login's answer may redirect to", ())
