@@ -91,20 +91,7 @@ class RealmSettings:
         words,
         "name endings that are static and open without cookies",
         (
-            ".css",
-            ".js",
-            ".mjs",
-            ".png",
-            ".gif",
-            ".jpg",
-            ".jpeg",
-            ".svg",
-            ".ico",
-            ".webp",
-            ".woff",
-            ".woff2",
-            ".ttf",
-            ".map",
+            ".css", ".js", ".mjs", ".map", ".png", ".gif", ".jpg", ".jpeg", ".svg", ".ico", ".webp", ".woff", ".woff2", ".ttf",
         ),
     )
     exempt: tuple[str, ...] = key(prefixes, "path prefixes of machine clients, never challenged, without cookies", ())
