@@ -12,7 +12,8 @@ from tfa_middleware.element import Target
 from tfa_middleware.errors import ConfigError
 from tfa_middleware.forms import canonical
 from tfa_middleware.paths import address, folded, local
-from tfa_middleware.settings import MailSettings, RealmSettings, Settings, TfaSettings
+from tfa_middleware.realm_settings import RealmSettings
+from tfa_middleware.settings import MailSettings, Settings, TfaSettings
 
 #: NIST SP 800-63B-4 3.1.3.2 and REQUIREMENTS K8: nothing waits longer than this for its second factor.
 LONGEST_CHALLENGE = 600

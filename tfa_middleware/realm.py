@@ -14,9 +14,10 @@ from tfa_middleware.keys import Keys
 from tfa_middleware.login import LoginRule
 from tfa_middleware.paths import Address, Globs, folded, under
 from tfa_middleware.quarantine import Quarantine
+from tfa_middleware.realm_settings import RealmSettings
 from tfa_middleware.request import Request
 from tfa_middleware.sessions import Bindings, SessionCookie, Tags
-from tfa_middleware.settings import ADMIN_IDLE, ADMIN_LIFETIME, USER_IDLE, USER_LIFETIME, RealmSettings
+from tfa_middleware.settings import ADMIN_IDLE, ADMIN_LIFETIME, USER_IDLE, USER_LIFETIME
 from tfa_middleware.stores.base import AccountStore, Store
 from tfa_middleware.verifiers.base import Verifier
 
