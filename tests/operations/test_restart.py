@@ -161,6 +161,22 @@ def test_an_idle_connection_does_not_hold_it_up(tmp_path: Path) -> None:
         assert idle.recv(10) == b""
 
 
+def test_who_keeps_a_connection_busy_is_told_that_it_ends(service: Service) -> None:
+    with service.running() as process:
+        connection = http.client.HTTPConnection("127.0.0.1", service.port, timeout=20)
+        told, asked = "", 0
+        while told != "close":  # no request fails before
+            connection.request("GET", "/open")
+            answer = connection.getresponse()
+            assert answer.read() == b"open"
+            told, asked = answer.getheader("Connection", ""), asked + 1
+            if asked == 20:
+                process.send_signal(signal.SIGTERM)
+        connection.close()
+        assert process.wait(30) == 0
+    assert "cut off" not in service.log
+
+
 def test_what_takes_too_long_is_cut_off_and_said(tmp_path: Path) -> None:
     service = Service(tmp_path, "1s")
     with service.running() as process:
