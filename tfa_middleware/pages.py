@@ -19,7 +19,7 @@ from tfa_middleware.settings import TfaSettings
 from tfa_middleware.theme import theme_css
 
 _HERE = Path(__file__).parent
-_TYPES = {".css": "text/css", ".svg": "image/svg+xml"}
+_TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 _DAY = 86400
 
 _CSP = (

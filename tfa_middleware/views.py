@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 import webob
 
 from tfa_middleware import forms
+from tfa_middleware.answer_view import AnswerView
 from tfa_middleware.challenge_view import ChallengeView
 from tfa_middleware.enrol_view import EnrolView
 from tfa_middleware.errors import BadRequest
@@ -36,6 +37,7 @@ class Views:
         self._health = Health(services)
         self.challenge = ChallengeView(services, replies, proving)
         self._enrol = EnrolView(services, replies, proving, self.challenge)
+        self._answer = AnswerView(services)
         self._manage = ManageView(services, replies, self.challenge, self._enrol)
 
     def __call__(self, request: Request, start_response: StartResponse) -> Iterable[bytes]:
@@ -79,6 +81,8 @@ class Views:
             return self._manage.show, self._manage.act
         if parts == ["challenge"]:
             return self.challenge.show, self.challenge.act
+        if parts == ["answer"]:
+            return self._answer.show, self._answer.show
         if parts == ["enrol"]:
             return self._enrol.choose, self._enrol.start
         if len(parts) == 2 and parts[0] == "enrol":
