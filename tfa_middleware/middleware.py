@@ -86,7 +86,7 @@ class TwoFactorMiddleware:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """One request: at once where its verdict is known, else by the law of the gate."""
-        remark = environ.pop(REMARK, None)
+        remark = environ.pop(REMARK) if REMARK in environ else None
         try:
             route = self._routes.find(environ)
             if route.ours or route.realm is None:

@@ -115,6 +115,8 @@ def _drain(channels: Channels, end: float) -> int:
     for listener in [one for one in channels.values() if one.accepting]:
         # Its own close() would take the pipe away by which its threads say that an answer is ready.
         wasyncore.dispatcher.close(listener)
+    for one in _connections(channels):
+        _take_the_last(one)
     settled = min(end, time.monotonic() + _SETTLE)
     while (now := time.monotonic()) < end and list(_connections(channels)):
         for one in _connections(channels):
@@ -122,6 +124,20 @@ def _drain(channels: Channels, end: float) -> int:
                 one.will_close = True
         _turn(channels, min(0.1, end - now))
     return _busy(channels)
+
+
+def _take_the_last(connection: Any) -> None:
+    """Let the next answer say ``Connection: close``, so that nobody sends a request into a connection that is closed
+    under it: to what is under way, and to what still comes."""
+    for request in (*connection.requests, *filter(None, [connection.request])):
+        request.headers["CONNECTION"] = "close"
+
+    class Last(connection.parser_class):  # type: ignore[misc]
+        def parse_header(self, head: bytes) -> None:
+            super().parse_header(head)
+            self.headers["CONNECTION"] = "close"
+
+    connection.parser_class = Last
 
 
 def _connections(channels: Channels) -> Iterator[Any]:

@@ -70,8 +70,16 @@ class TestFiles:
         for name in ("TFARecs.dat", "tfa.sqlite3", "audit.log", "access.log"):
             assert (doctor.folder / name).stat().st_mode & 0o077 == 0
 
-    @pytest.mark.parametrize("name", ["TFARecs.dat", "TFARecs.dat.lock", "tfa.sqlite3", "audit.log", "access.log"])
-    @pytest.mark.parametrize("mode", [0o640, 0o604, 0o602])
+    @pytest.mark.parametrize(
+        ("name", "mode"),
+        [
+            ("TFARecs.dat", 0o640),
+            ("TFARecs.dat.lock", 0o602),
+            ("tfa.sqlite3", 0o604),
+            ("audit.log", 0o604),
+            ("access.log", 0o640),
+        ],
+    )
     def test_a_file_that_others_can_open_fails(self, doctor: Doctor, name: str, mode: int) -> None:
         # B8, K1
         path = doctor.folder / name

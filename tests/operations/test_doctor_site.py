@@ -154,6 +154,14 @@ def test_an_address_that_anybody_chooses_fails(doctor: Doctor, behind: Site) -> 
     assert "anybody chooses his address" in found["proxy"][0][1]
 
 
+def test_a_doctor_beside_a_trusted_proxy_is_no_forger(doctor: Doctor, behind: Site) -> None:
+    def beside(headers: Headers) -> Headers:
+        return [(name, value.replace("198.51.100.4", "127.0.0.1")) for name, value in well_behaved(headers)]
+
+    code, found = doctor.through(behind, ask=beside)
+    assert (code, levels(found, "proxy"), "192.0.2" in found["proxy"][0][1]) == (0, {"ok"}, False)
+
+
 def test_a_proxy_that_names_nobody_is_a_warning(doctor: Doctor, behind: Site) -> None:
     code, found = doctor.through(behind, ask=without("x-forwarded-for"))
     assert (code, levels(found, "proxy")) == (0, {"warning"})
