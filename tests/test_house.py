@@ -28,7 +28,7 @@ accounts challenges limiter link mail passes quarantine
 stores.opening realm
 gate services stepup streaming whoami
 admission linking mailing outside proxy_answer proxy_request replies routes upstream
-gateway proving rebinding standing
+proving rebinding reverse_proxy standing
 attempts enrolling page
 challenge_view inside
 entitlement
