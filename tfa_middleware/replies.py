@@ -122,6 +122,28 @@ class Replies:
             return self._services.pages.refusal(403, "cross_site", realm.entry)
         return self._services.pages.see_other(realm.entry)
 
+    def to_login(self, request: Request, realm: Realm) -> webob.Response:
+        """To the entry page, and nothing of this browser's changes: a password in a header is judged there first."""
+        if not request.takes_pages:
+            return self._services.pages.refusal(403, "login_required", realm.entry)
+        return self._services.pages.see_other(realm.entry)
+
+    def asks_password(self, request: Request, realm: Realm, challenges: Sequence[str]) -> webob.Response:
+        """401 in the application's own words to browsers (RFC 9110 11.6.1), which then ask for name and password."""
+        return self.message(
+            request, realm, 401, N_("Please sign in"), N_("Your name and your password are asked for first."),
+            word="login_required", headers=[("WWW-Authenticate", one) for one in challenges],
+            link=realm.entry, link_text=N_("Sign in"),
+        )  # fmt: skip
+
+    def other_account(self, request: Request, realm: Realm) -> webob.Response:
+        """A page of another site sent the browser here with another name and password than those of its pass."""
+        text = N_("A link of another site would have signed you in as somebody else, so it was not followed.")
+        return self.message(
+            request, realm, 403, N_("This request was refused"), text, word="cross_site",
+            link=realm.entry, link_text=N_("Sign in"),
+        )  # fmt: skip
+
     def start_again(self, request: Request, realm: Realm, *, void: bool = False) -> webob.Response:
         """The login that waited is over: the password is asked again."""
         text = (

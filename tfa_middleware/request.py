@@ -44,7 +44,7 @@ _IDENTITY_LIKE = re.compile(
     r"|OIDC_|TAILSCALE_USER|JWT_)\w*|HTTP_X_USER_?(?:ID|NAME|EMAIL)"
 )
 _TOKEN_LIKE = re.compile(
-    r"HTTP_(?:\w+_)?(?:(?:AUTH|ACCESS|SESSION|API|PRIVATE|ID|USER)_?TOKEN|API_?KEY|AUTHORIZATION|SESSION_?ID)|HTTP_(?:X_)?TOKEN"
+    r"HTTP_(?:\w+_)?(?:(?:AUTH(?:ENTICATION)?|ACCESS|SESSION|API|PRIVATE|ID|USER)_?TOKEN|API_?KEY|AUTHORIZATION|SESSION_?ID)|HTTP_(?:X_)?TOKEN"
 )
 #: The target as it came, beside PATH_INFO: of no use where PATH_INFO was cut.
 _RAW = ("RAW_URI", "REQUEST_URI")
@@ -120,6 +120,16 @@ class Request:
         return not scripted and "json" not in self.environ.get("CONTENT_TYPE", "")
 
     @property
+    def by_a_person(self) -> bool:
+        """Whether it asks for a page and nothing else, as browsers do when a person opens one; few programs do."""
+        return self.method == "GET" and not self.acts and self.takes_pages
+
+    @property
+    def takes_pages(self) -> bool:
+        """Whether the answer is shown as a page, and the request says so itself."""
+        return self.navigation and "text/html" in self.environ.get("HTTP_ACCEPT", "")
+
+    @property
     def cross_site(self) -> bool:
         """Whether the browser says that a page of another site made the request."""
         return bool(self.environ.get("HTTP_SEC_FETCH_SITE") == "cross-site")
@@ -172,16 +182,23 @@ class Request:
         return ", ".join(part for part in (browser, system) if part)
 
     def forwarded(
-        self, cookie: str, bound: Iterable[str] = (), *, tokens: bool = False, passed: bool = False
+        self,
+        cookie: str,
+        bound: Iterable[str] = (),
+        *,
+        tokens: bool = False,
+        passed: bool = False,
+        authorization: str = "",
     ) -> Environ:
-        """The environ for the application: just this Cookie header, no identity headers, no Authorization unless
-        ``tokens``, no session id in the query under a name in ``bound``, no hidden slash unless ``passed``. A copy;
-        the server's stays as it was (H10)."""
+        """A copy of the environ for the application (H10): this Cookie header, no identity, this Authorization unless
+        ``tokens``, no session id in the query under a name in ``bound``, no hidden slash unless ``passed``."""
         dropped = is_identity if tokens else _is_credential
         environ = {key: value for key, value in self.environ.items() if not dropped(key)}
         environ.pop("HTTP_COOKIE", None)
         if cookie:
             environ["HTTP_COOKIE"] = cookie
+        if authorization:
+            environ["HTTP_AUTHORIZATION"] = authorization
         if not passed and any("%2f" in str(environ.get(key, "")).lower() for key in _RAW):
             environ = {key: value for key, value in environ.items() if key not in _RAW}  # no list knows this spelling
         query = environ.get("QUERY_STRING")
