@@ -125,6 +125,19 @@ def test_an_answer_that_breaks_off_does_not_look_whole(octets: bytes, stage: Sta
     assert stage.get("/after").body == b"ok"
 
 
+def test_a_login_whose_answer_breaks_off_opens_nothing(stage: Stage) -> None:  # A1
+    def breaks(plug: socket.socket, _: Seen) -> bool:
+        plug.sendall(b"HTTP/1.1 302 Found\r\nLocation: /admin/\r\nSet-Cookie: sid=raw\r\nContent-Length: 9\r\n\r\nhalf")
+        return False
+
+    stage.up.answers["/admin/login"] = breaks
+    answer = stage.get("/admin/login", method=b"POST", body=b"username=a&password=b")
+    assert answer.status == 502
+    assert b"does not answer" in answer.body
+    assert answer.all("set-cookie") == []
+    assert len(stage.up.of("/admin/login")) == 1
+
+
 @pytest.mark.parametrize(
     "octets",
     [
