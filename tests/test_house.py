@@ -30,7 +30,7 @@ stores.opening realm
 gate services stepup streaming whoami
 linking
 accesslog admission answers attempt health mailing outside proxy_answer proxy_request replies upstream
-gateway routes
+reverse_proxy routes
 proving rebinding standing
 attempts enrolling page
 answer_view challenge_view inside presenting

@@ -44,7 +44,7 @@ def wrap_upstreams(settings: Settings) -> TwoFactorMiddleware:
             "the key is missing; it names the console.", where=settings.source, section="gateway", key="upstream"
         )
     try:
-        from tfa_middleware.gateway import ReverseProxy
+        from tfa_middleware.reverse_proxy import ReverseProxy
     except ImportError:
         raise ConfigError("the gateway needs urllib3: pip install 'tfa_middleware[gateway]'") from None
     parts = services(settings)

@@ -12,7 +12,7 @@ from tfa_middleware.answers import Answers
 from tfa_middleware.attempt import Attempt
 from tfa_middleware.attempts import Attempts
 from tfa_middleware.authorization import BOUND, MALFORMED
-from tfa_middleware.errors import BadRequest, TwoFactorError
+from tfa_middleware.errors import BadRequest, TwoFactorError, UpstreamError
 from tfa_middleware.hold import App, ApplicationError, Environ, HeaderList, StartResponse, guarded
 from tfa_middleware.inside import Inside, Passage
 from tfa_middleware.outside import Outside
@@ -101,6 +101,8 @@ class TwoFactorMiddleware:
             request = Request.of(dict(environ), self._trusted)
             return self._by_the_law(request, route.realm, start_response, remark or Remark())
         except ApplicationError as error:
+            if isinstance(error.__cause__, UpstreamError):  # an answer that was read here broke off
+                return self._failed(environ, start_response, error.__cause__)
             raise (error.__cause__ or error) from None
         except Exception as error:  # noqa: BLE001 - the last resort: nothing is let through (K6)
             (remark or Remark()).tell(REFUSED if isinstance(error, BadRequest) else FAILED)

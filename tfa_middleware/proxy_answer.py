@@ -21,7 +21,7 @@ _ADDRESSES = frozenset({"location", "content-location"})
 _REFRESH = re.compile(r"(\s*[\d.]+\s*[;,]\s*(?:url\s*=\s*)?)(['\"]?)(.*?)\2\s*", re.IGNORECASE | re.DOTALL)
 _ATTRIBUTE = re.compile(r"\s*(domain|path)\s*=\s*(.*?)\s*", re.IGNORECASE | re.DOTALL)
 _FOLD = re.compile(r"[\r\n]+[ \t]*")
-_NO_TOKEN = re.compile(r"[^A-Za-z0-9!#$%&'*+.^_`|~-]")
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
@@ -93,7 +93,7 @@ def answer_headers(given: Iterable[tuple[str, str]], names: Names) -> HeaderList
     seen_length, found = False, []
     for name, value in given:
         low = name.lower()
-        if low in dropped or _NO_TOKEN.search(name) or (low == "content-length" and seen_length):
+        if low in dropped or not _TOKEN.fullmatch(name) or (low == "content-length" and seen_length):
             continue
         seen_length = seen_length or low == "content-length"
         found.append((name, _rewritten(low, value, names)))

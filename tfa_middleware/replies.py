@@ -192,6 +192,8 @@ class Replies:
             return self.message(request, None, 400, N_("This request was refused"), text, word="bad_request")
         if isinstance(error, Locked):
             return self.locked(request, None, error)
+        if isinstance(error, UpstreamError):
+            return self._of_upstream(request, error)
         if isinstance(error, PassEnded):
             text = N_("The sign-in ended while the service was at work on this request. Please load the page again.")
             return self.message(request, None, 403, N_("Please sign in again"), text, word="login_required")
@@ -211,10 +213,12 @@ class Replies:
     def upstream_failed(self, environ: Environ, error: UpstreamError, start_response: StartResponse) -> Iterable[bytes]:
         """The answer where the console behind the gateway gave none: 404, 502 or 504."""
         request = Request(environ, NOWHERE, self._tfa.trusted_proxies)
+        return answered(self._of_upstream(request, error), request, start_response)
+
+    def _of_upstream(self, request: Request, error: UpstreamError) -> webob.Response:
         heading, text, word = _UPSTREAM[error.status]
         headers = [] if error.status == 404 else [("Retry-After", str(_RETRY))]
-        response = self.message(request, None, error.status, heading, text, word=word, headers=headers)
-        return answered(response, request, start_response)
+        return self.message(request, None, error.status, heading, text, word=word, headers=headers)
 
 
 def answered(response: webob.Response, request: Request, start_response: StartResponse) -> Iterable[bytes]:

@@ -11,8 +11,8 @@ from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from tfa_middleware import from_dict
-from tfa_middleware.gateway import ReverseProxy
 from tfa_middleware.replies import Replies
+from tfa_middleware.reverse_proxy import ReverseProxy
 from tfa_middleware.wiring import services
 
 App = Callable[..., Iterable[bytes]]

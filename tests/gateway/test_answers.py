@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import socket
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from support.upstream import OK, Seen
@@ -125,6 +126,19 @@ def test_an_answer_that_breaks_off_does_not_look_whole(octets: bytes, stage: Sta
     assert stage.get("/after").body == b"ok"
 
 
+def test_a_login_whose_answer_breaks_off_opens_nothing(stage: Stage) -> None:  # A1
+    def breaks(plug: socket.socket, _: Seen) -> bool:
+        plug.sendall(b"HTTP/1.1 302 Found\r\nLocation: /admin/\r\nSet-Cookie: sid=raw\r\nContent-Length: 9\r\n\r\nhalf")
+        return False
+
+    stage.up.answers["/admin/login"] = breaks
+    answer = stage.get("/admin/login", method=b"POST", body=b"username=a&password=b")
+    assert answer.status == 502
+    assert b"does not answer" in answer.body
+    assert answer.all("set-cookie") == []
+    assert len(stage.up.of("/admin/login")) == 1
+
+
 @pytest.mark.parametrize(
     "octets",
     [
@@ -196,3 +210,23 @@ def test_the_connection_is_used_again_and_the_spy_saw_what_was_asked(stage: Stag
     for _ in range(5):
         assert stage.get("/again").body == b"ok"
     assert len({one.connection for one in stage.up.of("/again")}) < 5
+
+
+def test_answers_of_many_browsers_at_once_are_never_mixed_up(stage: Stage) -> None:
+    def echoes(plug: socket.socket, seen: Seen) -> bool:
+        word = seen.line.split("?")[1].split(" ")[0].encode()
+        plug.sendall(framed(b"200 OK\r\nSet-Cookie: who=" + word, word * 500))
+        return int(word) % 3 > 0
+
+    def asks(number: int) -> bool:
+        if number % 5 == 0:  # a browser that leaves in the middle
+            with socket.create_connection(("127.0.0.1", stage.site.port), timeout=10) as client:
+                client.sendall(b"GET /echo?%d HTTP/1.1\r\nHost: x\r\n\r\n" % number)
+            return True
+        method = b"POST" if number % 2 else b"GET"
+        answer = stage.get(f"/echo?{number}", method=method)
+        return answer.body == str(number).encode() * 500 and answer.all("set-cookie") == [f"who={number}"]
+
+    stage.up.answers["/echo"] = echoes
+    with ThreadPoolExecutor(8) as pool:
+        assert [one for one in zip(range(150), pool.map(asks, range(150)), strict=True) if not one[1]] == []

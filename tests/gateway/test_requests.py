@@ -6,9 +6,12 @@ import re
 import socket
 
 import pytest
+from attacks.wire import request
 from support.upstream import OK
 
 from gateway.stage import Stage
+from tfa_middleware.proxy_request import target
+from tfa_middleware.request import Request
 
 TARGETS = {
     "/a%2Fb": "/a%2Fb",
@@ -23,19 +26,17 @@ TARGETS = {
 }
 
 
-@pytest.mark.parametrize("target", TARGETS)
-def test_a_target_arrives_as_it_was_sent(target: str, stage: Stage) -> None:  # case 105
+@pytest.mark.parametrize("sent", TARGETS)
+def test_a_target_arrives_as_it_was_sent(sent: str, stage: Stage) -> None:  # case 105
     before = len(stage.up.seen)
-    assert stage.get(target).status == 200
-    assert [one.line for one in stage.up.seen[before:]] == [f"GET {TARGETS[target]} HTTP/1.1"]
+    assert stage.get(sent).status == 200
+    assert [one.line for one in stage.up.seen[before:]] == [f"GET {TARGETS[sent]} HTTP/1.1"]
 
 
-@pytest.mark.parametrize(
-    "target", [b"/caf\xc3\xa9?q=\xc3\xa9", b"//open//x", b"http://evil.test/open/x", b"/open/../x"]
-)
-def test_an_odd_target_is_refused_or_means_what_was_decided(target: bytes, stage: Stage) -> None:  # cases 90, 105
+@pytest.mark.parametrize("sent", [b"/caf\xc3\xa9?q=\xc3\xa9", b"//open//x", b"http://evil.test/open/x", b"/open/../x"])
+def test_an_odd_target_is_refused_or_means_what_was_decided(sent: bytes, stage: Stage) -> None:  # cases 90, 105
     before = len(stage.up.seen)
-    status = stage.get(target.decode("latin-1")).status
+    status = stage.get(sent.decode("latin-1")).status
     lines = [one.line for one in stage.up.seen[before:]]
     assert (status in (303, 400, 403) and not lines) or (len(lines) == 1 and lines[0].isascii())
     assert all(re.match(r"GET /(?!/evil)[!-~]* HTTP/1\.1$", line) for line in lines)
@@ -45,6 +46,33 @@ def test_a_hidden_slash_without_a_pass_is_the_slash_that_was_decided_on(stage: S
     stage.get("/admin%2Fstatic%2Flogo.png")
     stage.get("/admin/static%2Flogo.png")
     assert {one.path for one in stage.up.seen if "logo" in one.path} == {"/admin/static/logo.png"}
+
+
+@pytest.mark.parametrize("key", ["RAW_URI", "REQUEST_URI"])
+def test_a_hidden_slash_goes_along_with_a_pass(key: str) -> None:  # case 105
+    environ = {**request("/files/a/b?x=%"), key: "/files/a%2Fb?x=%"}
+    asked = Request.of(environ)
+    assert target(asked.forwarded("sid=1", passed=True)) == "/files/a%2Fb?x=%"
+    assert target(asked.forwarded("sid=1")) == "/files/a/b?x=%"
+
+
+@pytest.mark.parametrize(
+    ("path", "raw", "sent"),
+    [
+        ("/a", "/b", "/a"),
+        ("/a", "/a/../b", "/a"),
+        ("/a", "http://evil.test/a", "/a"),
+        ("/a", "/a#b", "/a"),
+        ("/a b", "/a b", "/a%20b"),
+        ("/a", "/%61", "/%61"),
+        ("/a\r\nX: y", "/a\r\nX: y", "/a%0D%0AX%3A%20y"),
+        ("a", "a", "/a"),
+        ("//evil.test/x", "//evil.test/x", "//evil.test/x"),
+    ],
+)
+def test_only_a_target_that_says_the_same_path_goes_along(path: str, raw: str, sent: str) -> None:  # case 105
+    said = target({**request("/"), "PATH_INFO": path, "RAW_URI": raw})
+    assert said in (sent, sent.replace("%3A", ":"))
 
 
 INTRUDERS = [
