@@ -19,6 +19,7 @@ def advise(settings: Settings) -> tuple[str, ...]:
     found = [*_coverage(settings), *_site(settings), *_gateways(settings)]
     for realm in settings.realms:
         found += [f"[realm:{realm.name}] {text}" for text in (*_paths(realm), *_identity(realm), *_factors(realm))]
+        found += [f"[realm:{realm.name}] {text}" for text in _header(realm)]
         found += [f"[realm:{realm.name}] {text}" for text in _times(realm)]
     return (*found, *_totp(settings))
 
@@ -78,6 +79,14 @@ def _identity(realm: RealmSettings) -> Iterator[str]:
         yield (
             "without whoami the account is the name that was typed, and a second login inside a session by a door "
             "that no rule lists is not noticed. Set whoami and whoami_pattern."
+        )
+
+
+def _header(realm: RealmSettings) -> Iterator[str]:
+    if realm.authorization == "basic" and not realm.whoami:
+        yield (
+            f"authorization = basic without whoami: {realm.login[0]} must ask for the password by itself, and open to "
+            "everybody who has one."
         )
 
 

@@ -56,6 +56,11 @@ def bearer(token: str) -> str:
     return value if _TOKEN.fullmatch(value) and len(value) <= MAX_LENGTH else ""
 
 
+def asks_by_basic(name: str, value: str) -> bool:
+    """Whether a header asks for name and password by Basic. Browsers prefer other schemes, which stay here."""
+    return name.lower() == "www-authenticate" and value.strip().lower().startswith("basic") and len(value) < 500
+
+
 def _name(token: str) -> str:
     """The user name in Basic credentials; empty where they are not the one base64 of a name and a password in UTF-8
     (RFC 7617 2)."""

@@ -1,8 +1,7 @@
 """Traffic with a pass: forwarded with its cookies, re-bound when the application changes them, ended when it logs out.
 
-The ways through, from the quickest to the most careful: headers edited on their way; one look ahead, for a page that
-gets the link or an answer that may be a login by a door nobody listed; a listed door where nobody can ask whose the
-session is; and a form with a password in it.
+From the quickest way through to the most careful: headers edited on their way; one look ahead, for a page that gets the
+link or may be a login by a door nobody listed; a listed door where nobody can be asked; a form with a password in it.
 """
 
 from __future__ import annotations
@@ -38,8 +37,7 @@ NOBODYS = "whoami names nobody: the session ended, or the page cannot be read in
 
 @dataclass
 class Passage:
-    """One request with a pass: ``record`` is the live pass, ``cookie`` the Cookie header and ``authorization`` the
-    Authorization that it vouches for."""
+    """One request with a pass, ``record``, which vouches for ``cookie`` and ``authorization``, the headers."""
 
     request: Request
     realm: Realm
@@ -50,7 +48,10 @@ class Passage:
     def forwarded(self) -> Environ:
         """The environ for the application."""
         bound = (*self.record.bindings, *self.realm.token_names)
-        return self.request.forwarded(self.cookie, bound, passed=True, authorization=self.authorization)
+        environ = self.request.forwarded(self.cookie, bound, passed=True, authorization=self.authorization)
+        if self.realm.token_names and self.request.acts:
+            environ.pop("HTTP_ACCEPT_ENCODING", None)  # a token in the answer is looked for
+        return environ
 
     def jar(self) -> dict[str, str]:
         """The cookies that go along."""

@@ -24,7 +24,7 @@ from tfa_middleware.replies import Replies, answered
 from tfa_middleware.request import Request
 from tfa_middleware.routes import Route, Routes
 from tfa_middleware.services import Services
-from tfa_middleware.sessions import PASSED, PENDING
+from tfa_middleware.sessions import PASSED, PENDING, Bindings
 from tfa_middleware.settings import Settings
 from tfa_middleware.standing import Standing, Standings
 from tfa_middleware.views import Views
@@ -232,10 +232,20 @@ class TwoFactorMiddleware:
         return answered(self._replies.failed(request, error), request, start)
 
 
+def _check_tokens(turn: Turn, bindings: Bindings, authorization: str) -> None:
+    """A token may come in a form too (RFC 6750 2.2); it must be the pass's own. Beside a header none counts."""
+    unread = not turn.fields.readable and not authorization and forms.is_form(turn.request.environ)
+    given = turn.fields.values("access_token", query=False)
+    if unread or not all(turn.realm.vouches(bindings, one) for one in given):
+        raise BadRequest("a body that holds, or may hold, a token that the pass does not vouch for")
+
+
 def _passage(turn: Turn) -> Passage:
     record = turn.standing.record
     if record is None:
         raise TwoFactorError("a request was taken for one with a pass")
     presented = turn.standing.presented
     authorization = presented.value if presented.kind == BOUND else ""
+    if turn.realm.token_names:
+        _check_tokens(turn, record.bindings, authorization)
     return Passage(turn.request, turn.realm, record, cookies.header(turn.standing.jar), authorization)

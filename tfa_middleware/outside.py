@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from tfa_middleware import cookies, forms
+from tfa_middleware.authorization import asks_by_basic
 from tfa_middleware.errors import BadRequest, PassEnded
 from tfa_middleware.hold import Answer, App, Edit, Environ, HeaderList, StartResponse, Streamed, edited
 from tfa_middleware.linking import Linking
@@ -97,7 +98,7 @@ class Outside:
             if not free():
                 # The answer may be of the session that a login opened meanwhile (case 14).
                 raise PassEnded("a login was made with these cookies while the application worked on the request")
-            headers = without_ours(self._services, headers)
+            headers = without_ours(self._services, _only_basic(headers) if realm.basic else headers)
             changed = self.after(realm, session, headers)
             logged = sets_session(headers), realm.rule.leads_away(status, headers, request.url)
             if all(logged) or (any(logged) and request.acts):
@@ -205,6 +206,10 @@ def _as_private(text: str) -> str:
     parts = [part for one in text.split(",") if (part := one.strip())]
     rest = [part for part in parts if part.lower() != "public" and not part.lower().startswith("s-maxage")]
     return ", ".join(["private", *(part for part in rest if part.lower() != "private")])
+
+
+def _only_basic(headers: HeaderList) -> HeaderList:
+    return [one for one in headers if one[0].lower() != "www-authenticate" or asks_by_basic(*one)]
 
 
 def _no_cookies(_: str, headers: HeaderList) -> HeaderList:

@@ -13,8 +13,9 @@ import webob
 
 from tfa_middleware.attempt import Attempt, Judged
 from tfa_middleware.attempts import Attempts
+from tfa_middleware.authorization import asks_by_basic
 from tfa_middleware.held import Held
-from tfa_middleware.hold import App, HeaderList, StartResponse
+from tfa_middleware.hold import App, StartResponse
 from tfa_middleware.login import FAILED, GOOD, UNDECIDED
 from tfa_middleware.realm import Realm
 from tfa_middleware.replies import Replies, answered
@@ -97,12 +98,7 @@ class Presenting:
 
     def _challenges(self, request: Request, realm: Realm) -> list[str]:
         status, headers = at_entry(self._app, request, realm)
-        return _basic(headers) if status == 401 else []
-
-
-def _basic(headers: HeaderList) -> list[str]:
-    found = [value.strip() for name, value in headers if name.lower() == "www-authenticate"]
-    return [one for one in found if one.lower().startswith("basic") and len(one) < 500]
+        return [value.strip() for name, value in headers if status == 401 and asks_by_basic(name, value)]
 
 
 def _home(realm: Realm) -> str:

@@ -87,6 +87,11 @@ class Realm:
         """Bindings that vouch for just this Authorization, as `Presented` has it."""
         return {authorization.NAME: self.tags.all(authorization.NAME, header)[:1]} if header else {}
 
+    def vouches(self, bindings: Bindings, token: str) -> bool:
+        """Whether bindings hold this token."""
+        header = authorization.bearer(token)
+        return bool(header) and self.tags.bound(bindings, authorization.NAME, header)
+
     def asks_again(self, request: Request, *, readable: bool) -> bool:
         """Whether whoami is asked after a request inside a pass, which may have been a login by a door that nobody
         listed, with fields of its own and no new cookie (i)."""

@@ -107,7 +107,7 @@ class Replies:
     def to_entry(self, request: Request, realm: Realm, session: Session, *, afresh: bool = False) -> webob.Response:
         """To the application's login; the address that was wanted is kept in the session, which may begin afresh."""
         if not request.navigation:
-            return self._services.pages.refusal(403, "login_required", realm.entry)
+            return self._no_login(realm)
         kept = session if session.state == VISITOR else visitor(self._services.clock())
         kept = visitor(self._services.clock(), session.wanted) if afresh else kept
         path = request.address.path  # that of a login may hold a password, and is nothing to come back to
@@ -115,6 +115,12 @@ class Replies:
         changed = session is not kept or wanted != kept.wanted
         headers = [realm.cookie.header(replace(kept, wanted=wanted))] if changed else []
         return self._services.pages.see_other(realm.entry, headers)
+
+    def _no_login(self, realm: Realm) -> webob.Response:
+        """For a script: 403, or where it would send a token 401 (RFC 6750 3), at which such pages show their login."""
+        if realm.settings.authorization != "bearer":
+            return self._services.pages.refusal(403, "login_required", realm.entry)
+        return self._services.pages.refusal(401, "login_required", realm.entry, [("WWW-Authenticate", "Bearer")])
 
     def from_elsewhere(self, request: Request, realm: Realm) -> webob.Response:
         """A login that another site's page posted: to the login page, and nothing of this browser's changes."""

@@ -330,3 +330,45 @@ def test_a_pass_that_ended_asks_the_factor_again(tmp_path: Path) -> None:
     client.press("cancel")
     assert client.get("/private", **sends(basic("alice"))).location == CHALLENGE
     assert stage.console.served == {}
+
+
+def test_a_code_is_mailed_when_it_is_asked_for(tmp_path: Path) -> None:
+    # C10: a GET sends nothing
+    stage = Vault(tmp_path)
+    stage.bench.enrol_email("trent", "trent@example.com")
+    client = stage.client()
+    assert client.get("/private", **sends(basic("trent"))).location == CHALLENGE
+    assert b"No code was sent yet" in client.get(CHALLENGE).body
+    assert stage.bench.outbox.messages == []
+    client.press("resend")
+    assert client.press("verify", code=stage.bench.outbox.code()).location == "/private"
+    assert b"SECRET of trent" in client.get("/private", **sends(basic("trent"))).body
+
+
+def test_a_renewed_pass_knows_its_header(tmp_path: Path) -> None:
+    # law 5: without the header the factor renews the pass, which is worth as much as before
+    stage = Vault(tmp_path, idle="10m", renew="factor")
+    client = stage.inside()
+    stage.bench.clock.pass_by(601)
+    assert client.get("/private").location == CHALLENGE
+    client.press("verify", code=stage.code("alice"))
+    assert client.get("/private").code == 401
+    assert b"SECRET of alice" in client.get("/private", **sends(basic("alice"))).body
+    assert client.copy().get("/private", **sends(basic("mallory"))).location == CHALLENGE
+
+
+class Choosy(Guarded):
+    """Offers Digest before Basic."""
+
+    def shown(self, environ: Any, start: Any, session: str, who: str, path: str) -> Any:
+        def offering(status: str, headers: list[tuple[str, str]]) -> Any:
+            return start(status, [("WWW-Authenticate", 'Digest realm="x", nonce="y"'), *headers])
+
+        return super().shown(environ, start if who else offering, session, who, path)
+
+
+def test_a_browser_is_never_asked_for_what_stays_here(tmp_path: Path) -> None:
+    stage = Vault(tmp_path, Choosy())
+    for path in ("/private", "/login"):
+        assert stage.client().get(path).all("www-authenticate") == ['Basic realm="the vault"']
+    stage.inside()
