@@ -16,7 +16,7 @@ FILE_LIMIT, FUNCTION_LIMIT = 250, 35
 #: From the ground up, one step a line. A module imports only from lower steps, never from its own: modules of one step
 #: do not know each other. A new file needs its place here.
 STAIRCASE = """
-errors declare model i18n addresses hold parts paths foreign rawtext recode stores verifiers
+errors declare model i18n addresses hold parts paths foreign rawtext recode privatefile stores verifiers
 settings codes cookies forms hold tags clock audit theme keys smtp
 sessionlike
 stores.base verifiers.base stores.pool stores.record stores.filelook stores.filewrite
@@ -28,8 +28,9 @@ accounts challenges limiter link mail passes quarantine
 stores.opening realm
 gate services stepup streaming whoami
 admission linking mailing outside replies routes
+adoption
 proving rebinding standing
-attempts enrolling page
+attempts enrolling page turn
 challenge_view inside
 entitlement
 enrol_view
@@ -37,7 +38,7 @@ manage_view
 views
 config_values
 config_checks config_verifiers
-config advice reference wiring
+config advice reference wiring forward
 middleware
 assembly
 __init__ demo_mailbox demo_text cli_output

@@ -15,6 +15,7 @@ from tfa_middleware.config_values import NAME, NAME_HELP, Place, filled, nearest
 from tfa_middleware.config_verifiers import verifiers
 from tfa_middleware.errors import ConfigError
 from tfa_middleware.settings import (
+    ForwardAuthSettings,
     LimitSettings,
     MailSettings,
     RealmSettings,
@@ -23,7 +24,7 @@ from tfa_middleware.settings import (
     TfaSettings,
 )
 
-_PLAIN = ("tfa", "mail", "limits", "serve")
+_PLAIN = ("tfa", "mail", "limits", "serve", "forward_auth")
 _NAMED = ("realm", "verifier")
 _PASTE_NAMES = frozenset({"DEFAULT", "loggers", "handlers", "formatters"})
 _PASTE_HEADS = re.compile(
@@ -81,6 +82,7 @@ def _settings(sections: Sections, folder: Path, where: str) -> Settings:
         mail=filled(MailSettings, sections.get("mail", {}), Place(where, "mail")),
         limits=filled(LimitSettings, sections.get("limits", {}), Place(where, "limits")),
         serve=filled(ServeSettings, sections.get("serve", {}), Place(where, "serve")),
+        forward_auth=filled(ForwardAuthSettings, sections.get("forward_auth", {}), Place(where, "forward_auth")),
         verifiers=verifiers(named["verifier"], used, where),
         folder=folder,
         source=where,

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from tfa_middleware import cookies, forms, gate
 from tfa_middleware.admission import Admission
+from tfa_middleware.adoption import Adoption, never
 from tfa_middleware.attempts import Attempt, Attempts
 from tfa_middleware.errors import BadRequest, TwoFactorError
+from tfa_middleware.forward import ForwardAuth
 from tfa_middleware.hold import App, ApplicationError, Environ, HeaderList, StartResponse, guarded
 from tfa_middleware.inside import Inside, Passage
 from tfa_middleware.outside import Outside
@@ -23,22 +24,9 @@ from tfa_middleware.services import Services
 from tfa_middleware.sessions import PASSED, PENDING
 from tfa_middleware.settings import Settings
 from tfa_middleware.standing import Standing, Standings
+from tfa_middleware.turn import Action, Turn
 from tfa_middleware.views import Views
 from tfa_middleware.wiring import services as make_services
-
-
-@dataclass(frozen=True)
-class Turn:
-    """One request that the law decides on, with all that was read of it."""
-
-    request: Request
-    realm: Realm
-    path: str
-    standing: Standing
-    fields: forms.Fields
-
-
-Action = Callable[[Turn, StartResponse], Iterable[bytes]]
 
 
 class TwoFactorMiddleware:
@@ -55,7 +43,8 @@ class TwoFactorMiddleware:
         self._trusted = services.settings.tfa.trusted_proxies
         self._replies = Replies(services)
         self._routes = Routes(services)
-        self._standings = Standings(services)
+        past = bool(services.settings.forward_auth.secret_file)
+        self._standings = Standings(services, Adoption(self._app, services).take if past else never)
         self._admission = Admission(services)
         proving = Proving(services)
         self._outside = Outside(self._app, services)
@@ -74,6 +63,7 @@ class TwoFactorMiddleware:
             gate.TO_ENTRY: self._to_entry,
             gate.REFUSE: self._refuse,
         }
+        self._forward = ForwardAuth(services, self._routes, self._standings, self._judged, self._actions)
         realms = " ".join(one.name for one in settings.realms)
         services.audit.emit("config_loaded", source=settings.source, realms=realms)
 
@@ -81,6 +71,8 @@ class TwoFactorMiddleware:
         """One request: at once where its verdict is known, else by the law of the gate."""
         try:
             route = self._routes.find(environ)
+            if route.ours and self._forward.asked(environ):
+                return self._forward(environ, start_response)
             if route.ours:
                 return self._views(Request.of(dict(environ), self._trusted), start_response)
             if route.realm is None:
@@ -97,13 +89,16 @@ class TwoFactorMiddleware:
 
     def _by_the_law(self, request: Request, realm: Realm, start_response: StartResponse) -> Iterable[bytes]:
         """Read what the law looks at, decide, do it."""
+        turn, action = self._judged(request, realm)
+        return self._actions[action](turn, start_response)
+
+    def _judged(self, request: Request, realm: Realm) -> tuple[Turn, str]:
         path, standing = realm.classify(request), self._standings.of(request, realm)
         fields = self._read(request, path, standing)
         if standing.record is not None:
             standing = self._standings.of(request, realm)  # the body may have come slowly, while the pass ended
         turn = Turn(request, realm, path, standing, fields)
-        action = gate.decide(self._facts(turn))
-        return self._actions[action](turn, start_response)
+        return turn, gate.decide(self._facts(turn))
 
     # -- what the law looks at
 

@@ -10,7 +10,14 @@ from typing import Any, TextIO
 from tfa_middleware import declare
 from tfa_middleware.config_values import expected, keys_of, required
 from tfa_middleware.config_verifiers import BUILT_IN
-from tfa_middleware.settings import LimitSettings, MailSettings, RealmSettings, ServeSettings, TfaSettings
+from tfa_middleware.settings import (
+    ForwardAuthSettings,
+    LimitSettings,
+    MailSettings,
+    RealmSettings,
+    ServeSettings,
+    TfaSettings,
+)
 
 Field = dataclasses.Field[Any]
 
@@ -28,6 +35,7 @@ _ABOUT = {
     "mail": "How messages leave.",
     "limits": "Wrong codes and mails until somebody has to wait.",
     "serve": "The server of 'tfa serve'.",
+    "forward_auth": "The decision point of nginx, Caddy or Traefik.",
     "verifier": "One kind of second factor: [verifier:KIND]. 'use = package.module:Class' brings a kind of your own.",
 }
 #: What a realm must name, so that the reference is itself a valid file.
@@ -71,6 +79,7 @@ def _sections() -> Iterator[tuple[str, type]]:
     yield "mail", MailSettings
     yield "limits", LimitSettings
     yield "serve", ServeSettings
+    yield "forward_auth", ForwardAuthSettings
 
 
 def _ini(word: str, field: Field) -> str:
