@@ -17,7 +17,7 @@ from tfa_middleware.errors import BadRequest, TwoFactorError
 from tfa_middleware.hold import Environ, HeaderList, StartResponse
 from tfa_middleware.privatefile import read_private
 from tfa_middleware.realm import PROTECTED, PUBLIC, Realm
-from tfa_middleware.request import Request
+from tfa_middleware.request import Request, has_body
 from tfa_middleware.routes import Routes
 from tfa_middleware.services import Services
 from tfa_middleware.sessionlike import SESSION_NAMES
@@ -75,7 +75,8 @@ def described(environ: Environ) -> Environ:
     kept = {key: value for key, value in environ.items() if key not in _OF_THE_QUESTION}
     host = environ.get(_HOST) or environ.get("HTTP_HOST", "")
     told = {"REQUEST_METHOD": method, "PATH_INFO": inside[len(mount) :], "QUERY_STRING": query, "HTTP_HOST": host}
-    return {**kept, **told, "REQUEST_URI": target}
+    body = "1" if has_body(environ) else str(environ.get(_BODY, ""))
+    return {**kept, **told, "REQUEST_URI": target, _BODY: body}
 
 
 class ForwardAuth:
@@ -157,13 +158,18 @@ class ForwardAuth:
         """Whether a request goes without cookies, both ways: what is public, or for machine clients."""
         if action == gate.FORWARD_EXEMPT:
             return not realm.settings.exempt_cookies and _as_it_is(request, tokens=True)
-        return action == gate.FORWARD_BARE and not request.acts and _as_it_is(request, SESSION_NAMES)
+        return action == gate.FORWARD_BARE and not _acts(request) and _as_it_is(request, SESSION_NAMES)
 
     @staticmethod
     def _goes_past(request: Request, realm: Realm, bindings: Bindings) -> bool:
         """Whether a request with a pass asks for no change, is no login by any reading, and needs nothing cut."""
         careful = realm.asks_again(request, readable=True) or realm.may_log_in(request)
-        return not request.acts and not careful and _as_it_is(request, bindings)
+        return not _acts(request) and not careful and _as_it_is(request, bindings)
+
+
+def _acts(request: Request) -> bool:
+    """Whether a request asks for a change; its body is not here, but the front server may tell of it."""
+    return request.acts or request.environ[_BODY] not in ("", "0")
 
 
 def _raw_path(request: Request) -> str:
@@ -174,7 +180,7 @@ def _as_it_is(request: Request, bound: Iterable[str] = (), *, tokens: bool = Fal
     """Whether the gate would forward a request as it came, its cookies apart: past it nothing can be taken out."""
     environ = request.environ
     asked = unquote_to_bytes(_raw_path(request).encode("latin-1")).decode("latin-1")
-    if asked != request.mount + request.path_info or environ.get(_BODY, "") not in ("", "0"):
+    if asked != request.mount + request.path_info:
         return False
     forwarded = request.forwarded("", bound, tokens=tokens)
     dropped = environ.keys() - forwarded.keys() - {"HTTP_COOKIE"}

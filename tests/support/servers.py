@@ -50,7 +50,7 @@ class Site:
 
 
 def _environ() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": str(TESTS), "PYTHONUNBUFFERED": "1"}
+    return {**os.environ, "PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}", "PYTHONUNBUFFERED": "1"}
 
 
 @contextmanager
