@@ -41,7 +41,7 @@ _MISLEADING = re.compile(
     r"HTTP_(?:FORWARDED|TRUE_CLIENT_IP|CLIENT_IP|CF_CONNECTING_IP|FASTLY_CLIENT_IP|FRONT_END_HTTPS|BASE_URL|REQUEST_URI"
     r"|X_(?:CLIENT_IP|CLUSTER_CLIENT_IP|ORIGINATING_IP|PROXYUSER_IP|HOST|HTTP_HOST_OVERRIDE|SCHEME|URL_SCHEME"
     r"|SCRIPT_NAME|FORWARDED_(?!FOR$|PROTO$|PORT$|SERVER$)\w+|(?:REMOTE|ORIGINAL|REWRITE|HTTP_METHOD|METHOD|PROXY|ARR"
-    r"|APPENGINE|TFA)\w*))"
+    r"|APPENGINE)\w*))"
 )
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,32}")
 #: A path in which no escape could hide a letter that means something.
@@ -183,8 +183,8 @@ def _as_it_is(request: Request, bound: Iterable[str] = (), *, tokens: bool = Fal
     if asked != request.mount + request.path_info:
         return False
     forwarded = request.forwarded("", bound, tokens=tokens)
-    dropped = environ.keys() - forwarded.keys() - {"HTTP_COOKIE"}
-    misleading = any(_MISLEADING.fullmatch(key) for key in environ if key != _BODY)
+    dropped = environ.keys() - forwarded.keys() - {"HTTP_COOKIE", _BODY}
+    misleading = any(_MISLEADING.fullmatch(key) for key in environ)
     return not dropped and not misleading and forwarded["QUERY_STRING"] == environ["QUERY_STRING"]
 
 

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 from support.programs import need
 
-from forward.front import EXAMPLES, SECRET, Places, standing
+from forward.front import EXAMPLES, SECRET, Person, Places, standing
+from forward.journeys import Journeys
 
 
 def nginx(places: Places) -> list[str]:
@@ -37,3 +38,15 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
     need("nginx")
     with standing(tmp_path_factory.mktemp("nginx"), nginx) as running:
         yield running
+
+
+class TestNginx(Journeys):
+    """Debian's nginx."""
+
+    def test_the_log_says_who_it_was_and_no_cache_keeps_the_page(self, places: Places) -> None:  # K2, G8
+        _, answer = Person(places).passes("hugo").get(b"/private")
+        assert b"Cache-Control: private, max-age=60" in answer
+        assert b"Vary: Cookie" in answer
+        log = (places.folder / "access.log").read_text()
+        assert '"hugo"' in log
+        assert "sid=" not in log
