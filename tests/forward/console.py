@@ -33,7 +33,11 @@ class Console(BaseHTTPRequestHandler):
         """Every method."""
         if self.path == "/seen":
             return self._say(200, json.dumps(SEEN).encode())
-        body = self._body()
+        try:
+            body = self._body()
+        except ValueError:  # the front server broke it off
+            self.close_connection = True
+            return None
         session = self._session()
         who = SESSIONS.get(session)
         head = {name.lower(): value for name, value in self.headers.items()}

@@ -127,10 +127,11 @@ class Journeys:
         for lines in ([b"Content-Length: 6"], [b"Transfer-Encoding: chunked"]):
             body = b"note=x" if b"Length" in lines[0] else b"6\r\nnote=x\r\n0\r\n\r\n"
             head = b"GET /private HTTP/1.1\r\nHost: 127.0.0.1:%d\r\nConnection: close\r\n" % person.port
+            before = len(places.seen())
             answer = person.raw(head + person.cookie + b"\r\n" + lines[0] + b"\r\n\r\n" + body)
-            last = places.last()
             gate = b"via: waitress" in answer.lower()
-            assert last["body"] == (6 if gate else 0)
+            bodies = [one["body"] for one in places.seen()[before:]]
+            assert bodies in ([[6]] if gate else [[0], []])  # none: the front server broke it off
 
     def test_a_new_session_that_the_console_gave_past_the_gate_is_re_bound(self, places: Places) -> None:  # A13
         person = Person(places).passes("carl")
