@@ -120,7 +120,7 @@ class TestErrors:
             ("[limit]\n", "[limit]: unknown section. Did you mean 'limits'?"),
             ("[realm]\n", "[realm]: the section needs a name"),
             ("[DEFAULT]\npolicy = off\n", "[DEFAULT]: unknown section"),
-            ("[gateway]\nlisten = x\n", "this version has no gateway yet"),
+            (MINIMAL + "[gateway]\nhost = upstream\n", "[gateway] upstream: expected http://HOST:PORT"),
             ("[realm:Admin]\npaths = /a\nlogin = /a\n", "a realm has a name of at most 32"),
             ("[tfa]\nissuer = a\n", "no [realm:NAME] section"),
             ("[realm:a]\npaths = /a\n", "[realm:a] login: the key is missing; it needs paths"),

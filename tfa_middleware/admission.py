@@ -16,10 +16,11 @@ from tfa_middleware.passrecord import Pass
 from tfa_middleware.realm import Realm
 from tfa_middleware.request import Request
 from tfa_middleware.services import Services
-from tfa_middleware.sessions import PASSED, Session, new_id
+from tfa_middleware.sessions import PASSED, Bindings, Session, new_id
 
 #: A held page waits this long, in seconds, to be fetched once.
 SHOWN_WITHIN = 600
+_NOTHING: Bindings = {}
 
 
 @dataclass(frozen=True)
@@ -40,12 +41,20 @@ class Admission:
         self._services = services
 
     def by_password(
-        self, realm: Realm, request: Request, user: str, jar: Mapping[str, str], owner: str, named: str
+        self,
+        realm: Realm,
+        request: Request,
+        user: str,
+        jar: Mapping[str, str],
+        owner: str,
+        named: str,
+        bound: Bindings = _NOTHING,
     ) -> Admitted:
         """A pass for an account of which the policy asks no factor. Raises `PassEnded` where it does by now."""
         facts = {"origin": request.origin, "client": request.client, "owner": owner, "named": named}
         fingerprint = realm.accounts.fingerprint(user)
-        record = self._new(realm, user, fingerprint, ("pwd",), bindings=realm.tags.bind_all(jar), **facts)
+        bindings = {**realm.tags.bind_all(jar), **bound}
+        record = self._new(realm, user, fingerprint, ("pwd",), bindings=bindings, **facts)
         if realm.accounts.next_step(user) != PASS:  # asked after the fingerprint was taken, which ends it from now on
             raise PassEnded("a second factor was enrolled meanwhile")
         _own(realm, owner, jar)
@@ -60,7 +69,7 @@ class Admission:
         if challenge.purpose != LOGIN:
             return self._started(realm, self._in_place_of(realm, challenge, fresh), [], challenge.wanted)
         _own(realm, challenge.owner, challenge.jar)
-        record = replace(fresh, bindings=realm.tags.bind_all(challenge.jar))
+        record = replace(fresh, bindings={**realm.tags.bind_all(challenge.jar), **challenge.bound})
         set_cookies = challenge.held.set_cookies() if challenge.held else []
         admitted = self._started(realm, record, set_cookies, _landing(realm, challenge))
         if challenge.held and challenge.held.is_page and not challenge.held.redirects:

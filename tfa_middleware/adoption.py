@@ -25,11 +25,11 @@ KEPT = 16
 ANOTHERS = "its cookies changed past the gate, and are another account's"
 NOBODYS = "its cookies changed past the gate, and the application names nobody"
 HELD = "its cookies changed past the gate, and belong to another login"
-#: (request, realm, pass, cookies) -> the pass that vouches for these cookies, or None.
-Adopt = Callable[[Request, Realm, Pass, Mapping[str, str]], Pass | None]
+#: (request, realm, pass, cookies, its Authorization) -> the pass that vouches for all that, or None.
+Adopt = Callable[[Request, Realm, Pass, Mapping[str, str], str], Pass | None]
 
 
-def never(_: Request, __: Realm, ___: Pass, ____: Mapping[str, str]) -> None:
+def never(*_: object) -> None:
     """Where everything goes through the gate: a cookie of another value than the bound one is nobody's."""
 
 
@@ -43,12 +43,12 @@ def cookies_of(realm: Realm, record: Pass, named: Mapping[str, str]) -> dict[str
     return jar
 
 
-def vouches(realm: Realm, record: Pass, jar: Mapping[str, str]) -> bool:
-    """Whether a pass stands for these cookies: every value is bound, or the application was asked about just this set.
-    One value that is not makes it count for nothing (law 4)."""
+def vouches(realm: Realm, record: Pass, jar: Mapping[str, str], header: str = "") -> bool:
+    """Whether a pass stands for these cookies: every value is bound, or the application was asked about just this set,
+    beside its Authorization. One value that is not makes it count for nothing (law 4)."""
     if not _unbound(realm, record, jar):
         return True
-    return bool(set(_tags(realm, jar)) & set(record.jars))
+    return bool(set(_tags(realm, jar, header)) & set(record.jars))
 
 
 def _unbound(realm: Realm, record: Pass, jar: Mapping[str, str]) -> dict[str, str]:
@@ -56,9 +56,9 @@ def _unbound(realm: Realm, record: Pass, jar: Mapping[str, str]) -> dict[str, st
     return {name: value for name, value in own.items() if not realm.tags.bound(record.bindings, name, value)}
 
 
-def _tags(realm: Realm, jar: Mapping[str, str]) -> tuple[str, ...]:
+def _tags(realm: Realm, jar: Mapping[str, str], header: str) -> tuple[str, ...]:
     own = sorted((name, value) for name, value in jar.items() if name not in realm.settings.keep)
-    return realm.tags.all("", json.dumps(own))  # no cookie has an empty name here
+    return realm.tags.all("", json.dumps([own, header]))  # no cookie has an empty name here
 
 
 class Adoption:
@@ -68,22 +68,24 @@ class Adoption:
         self._app = app
         self._services = services
 
-    def take(self, request: Request, realm: Realm, record: Pass, jar: Mapping[str, str]) -> Pass | None:
+    def take(self, request: Request, realm: Realm, record: Pass, jar: Mapping[str, str], header: str) -> Pass | None:
         """The pass with these cookies added, where the application names its account; None where it does not, or where
         another login holds one of them: then the pass has ended. Its life never becomes longer (A13)."""
-        reason, name = self._refusal(request, realm, record, jar)
+        reason, name = self._refusal(request, realm, record, jar, header)
         if reason:
             self._ended(request, record, reason, name)
             return None
-        tag = _tags(realm, jar)[0]
+        tag = _tags(realm, jar, header)[0]
         return self._services.passes.change(record, lambda one: replace(one, jars=(tag, *one.jars)[:KEPT]))
 
-    def _refusal(self, request: Request, realm: Realm, record: Pass, jar: Mapping[str, str]) -> tuple[str, str]:
+    def _refusal(
+        self, request: Request, realm: Realm, record: Pass, jar: Mapping[str, str], header: str
+    ) -> tuple[str, str]:
         """Why these cookies are not the pass's, and whom the application names with them; empty where they are."""
         news = _unbound(realm, record, jar)
         if realm.quarantine.acquire(record.owner, news, record.owner) != news:
             return HELD, ""
-        name, more = ask(self._app, request, realm, jar, self._services.settings.tfa.hold_limit)
+        name, more = ask(self._app, request, realm, jar, self._services.settings.tfa.hold_limit, header)
         if name != record.names:
             return (ANOTHERS if name else NOBODYS), name
         # The browser cannot be given what the application sets in answer to a question of ours.

@@ -16,6 +16,7 @@ from tfa_middleware.config_verifiers import verifiers
 from tfa_middleware.errors import ConfigError
 from tfa_middleware.settings import (
     ForwardAuthSettings,
+    GatewaySettings,
     LimitSettings,
     MailSettings,
     RealmSettings,
@@ -24,14 +25,13 @@ from tfa_middleware.settings import (
     TfaSettings,
 )
 
-_PLAIN = ("tfa", "mail", "limits", "serve", "forward_auth")
-_NAMED = ("realm", "verifier")
+_PLAIN = ("tfa", "mail", "limits", "serve", "gateway", "forward_auth")
+_NAMED = ("realm", "verifier", "gateway")
 _PASTE_NAMES = frozenset({"DEFAULT", "loggers", "handlers", "formatters"})
 _PASTE_HEADS = re.compile(
     r"(?:app|application|filter|filter-app|pipeline|composite|composit|server):.+|(?:logger|handler|formatter)_.+"
 )
 _HEADER = re.compile(r"\[(.+)\]")
-_NO_GATEWAY = "this version has no gateway yet; wrap the application in Python, by PasteDeploy or with 'tfa serve'."
 
 Sections = Mapping[str, Mapping[str, str]]
 
@@ -69,8 +69,8 @@ def _settings(sections: Sections, folder: Path, where: str) -> Settings:
     named: dict[str, dict[str, Mapping[str, str]]] = {head: {} for head in _NAMED}
     for section, given in sections.items():
         _check_section(section, where)
-        head, _, name = section.partition(":")
-        if head in named:
+        head, colon, name = section.partition(":")
+        if head in named and (colon or head == "gateway"):
             named[head][name] = given
     if not named["realm"]:
         raise ConfigError("no [realm:NAME] section: nothing would be protected.", where=where)
@@ -81,8 +81,9 @@ def _settings(sections: Sections, folder: Path, where: str) -> Settings:
         tfa=filled(TfaSettings, sections.get("tfa", {}), Place(where, "tfa")),
         mail=filled(MailSettings, sections.get("mail", {}), Place(where, "mail")),
         limits=filled(LimitSettings, sections.get("limits", {}), Place(where, "limits")),
-        serve=filled(ServeSettings, sections.get("serve", {}), Place(where, "serve")),
         forward_auth=filled(ForwardAuthSettings, sections.get("forward_auth", {}), Place(where, "forward_auth")),
+        serve=_serve(sections, where),
+        gateways=_gateways(named["gateway"], where),
         verifiers=verifiers(named["verifier"], used, where),
         folder=folder,
         source=where,
@@ -98,11 +99,30 @@ def _realm(name: str, given: Mapping[str, str], where: str) -> RealmSettings:
     return filled(RealmSettings, given, place, name=name)
 
 
+def _gateways(named: Sections, where: str) -> tuple[GatewaySettings, ...]:
+    """The consoles. A section [gateway] that says nothing is none."""
+    found = []
+    for name, given in named.items():
+        place = Place(where, f"gateway:{name}" if name else "gateway")
+        if name and not NAME.fullmatch(name):
+            raise place.error(f"a console has {NAME_HELP}.")
+        one = filled(GatewaySettings, given, place, name=name)
+        if name or one != GatewaySettings(name=""):
+            found.append(one)
+    return tuple(found)
+
+
+def _serve(sections: Sections, where: str) -> ServeSettings:
+    """[serve]; where to listen may stand in [gateway] too, but only in one of both."""
+    given, listen = dict(sections.get("serve", {})), sections.get("gateway", {}).get("listen", "")
+    if listen and "listen" in given:
+        raise Place(where, "gateway").error("[serve] says where to listen already.", "listen")
+    return filled(ServeSettings, given | ({"listen": listen} if listen else {}), Place(where, "serve"))
+
+
 def _check_section(section: str, where: str) -> None:
     place = Place(where, section)
     head, colon, name = section.partition(":")
-    if section == "gateway":
-        raise place.error(_NO_GATEWAY)
     if section in _PLAIN or (head in _NAMED and name):
         return
     if head in _NAMED:

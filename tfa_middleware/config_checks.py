@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from tfa_middleware.config_gateway import check_gateways
 from tfa_middleware.config_values import Place
 from tfa_middleware.element import Target
 from tfa_middleware.errors import ConfigError
@@ -44,6 +45,7 @@ def check(settings: Settings) -> None:
             problem = "forward auth needs it: the gate does not see cookies that the application sets past it."
             raise place.error(problem, "whoami")
     _check_claims(settings)
+    check_gateways(settings)
 
 
 def _check_link(realm: RealmSettings, place: Place) -> None:

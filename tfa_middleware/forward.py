@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from urllib.parse import quote, unquote_to_bytes
 
 from tfa_middleware import cookies, gate
+from tfa_middleware.authorization import BOUND
 from tfa_middleware.config_values import Place
 from tfa_middleware.errors import BadRequest, TwoFactorError
 from tfa_middleware.hold import Environ, HeaderList, StartResponse
@@ -47,6 +48,10 @@ _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,32}")
 #: A path in which no escape could hide a letter that means something.
 _PLAIN = re.compile(r"(?:[^%]|%20|%[89A-Fa-f][0-9A-Fa-f])*")
 _SHORTEST = 32
+#: A front server that relays puts headers of our answer into the request under the same names.
+_RELAYED = {"X-Tfa-Cookie": "Cookie", "X-Tfa-Authorization": "Authorization"}
+#: What becomes of requests that never reach the application as they are.
+_OUR_OWN = (gate.TO_CHALLENGE, gate.TO_ENTRY, gate.ASK, gate.PRESENTED)
 
 
 def read_secret(settings: Settings) -> bytes:
@@ -120,12 +125,12 @@ class ForwardAuth:
         """The same for a front server that gives the browser what we answer in place of yes."""
         answer, headers = self._way(environ)
         if answer == PAST:
-            headers = [(name.replace("X-Tfa-Cookie", "Cookie"), value) for name, value in headers]
+            headers = [(_RELAYED.get(name, name), value) for name, value in headers]
             return _said(answer, headers, start_response)
         route = self._routes.find(environ)
         if route.realm is not None:
             turn, action = self._judged(Request.of(environ, self._trusted), route.realm)
-            if action in (gate.TO_CHALLENGE, gate.TO_ENTRY):
+            if action in _OUR_OWN:
                 return self._actions[action](turn, start_response)
         raise BadRequest("the front server must send this request through the gateway")
 
@@ -138,8 +143,8 @@ class ForwardAuth:
         verdict = self._standings.quick(route, environ)
         if verdict is not None:
             request = Request(environ, route.address, self._trusted)
-            if self._goes_past(request, route.realm, verdict.record.bindings):
-                return PAST, _words(verdict.record.user, verdict.cookie)
+            if self._goes_past(request, route.realm, verdict.record.bindings, verdict.authorization):
+                return PAST, _words(verdict.record.user, verdict.cookie, verdict.authorization)
             return THROUGH, []
         return self._by_the_law(Request.of(environ, self._trusted), route.realm)
 
@@ -147,8 +152,9 @@ class ForwardAuth:
         turn, action = self._judged(request, realm)
         record = turn.standing.record
         if action == gate.FORWARD_PASSED and record is not None and turn.path in (PROTECTED, PUBLIC):
-            if self._goes_past(request, realm, record.bindings):
-                return PAST, _words(record.user, cookies.header(turn.standing.jar))
+            header = turn.standing.presented.value if turn.standing.presented.kind == BOUND else ""
+            if self._goes_past(request, realm, record.bindings, header):
+                return PAST, _words(record.user, cookies.header(turn.standing.jar), header)
         elif self._goes_bare(request, realm, action) and _PLAIN.fullmatch(_raw_path(request)):
             return BARE, []
         return THROUGH, []
@@ -161,10 +167,10 @@ class ForwardAuth:
         return action == gate.FORWARD_BARE and not _acts(request) and _as_it_is(request, SESSION_NAMES)
 
     @staticmethod
-    def _goes_past(request: Request, realm: Realm, bindings: Bindings) -> bool:
+    def _goes_past(request: Request, realm: Realm, bindings: Bindings, header: str) -> bool:
         """Whether a request with a pass asks for no change, is no login by any reading, and needs nothing cut."""
         careful = realm.asks_again(request, readable=True) or realm.may_log_in(request)
-        return not _acts(request) and not careful and _as_it_is(request, bindings)
+        return not _acts(request) and not careful and _as_it_is(request, bindings, header=header)
 
 
 def _acts(request: Request) -> bool:
@@ -176,21 +182,23 @@ def _raw_path(request: Request) -> str:
     return str(request.environ.get("REQUEST_URI", "")).partition("?")[0]
 
 
-def _as_it_is(request: Request, bound: Iterable[str] = (), *, tokens: bool = False) -> bool:
-    """Whether the gate would forward a request as it came, its cookies apart: past it nothing can be taken out."""
+def _as_it_is(request: Request, bound: Iterable[str] = (), *, tokens: bool = False, header: str = "") -> bool:
+    """Whether the gate would forward a request as it came, apart from its cookies and from the Authorization of its
+    pass: past it nothing can be taken out."""
     environ = request.environ
     asked = unquote_to_bytes(_raw_path(request).encode("latin-1")).decode("latin-1")
     if asked != request.mount + request.path_info:
         return False
-    forwarded = request.forwarded("", bound, tokens=tokens)
+    forwarded = request.forwarded("", bound, tokens=tokens, passed=True, authorization=header)
     dropped = environ.keys() - forwarded.keys() - {"HTTP_COOKIE", _BODY}
     misleading = any(_MISLEADING.fullmatch(key) for key in environ)
     return not dropped and not misleading and forwarded["QUERY_STRING"] == environ["QUERY_STRING"]
 
 
-def _words(user: str, cookie: str) -> HeaderList:
-    """The account for the log, as a URI has it; and the Cookie header to forward, where there is one."""
-    return [("X-Tfa-User", quote(user, safe="@")), *([("X-Tfa-Cookie", cookie)] if cookie else [])]
+def _words(user: str, cookie: str, authorization: str) -> HeaderList:
+    """The account for the log, as a URI has it; and the Cookie and Authorization to forward, where there are any."""
+    told = {"X-Tfa-User": quote(user, safe="@"), "X-Tfa-Cookie": cookie, "X-Tfa-Authorization": authorization}
+    return [(name, value) for name, value in told.items() if value]
 
 
 def _said(status: str, headers: HeaderList, start_response: StartResponse) -> Iterable[bytes]:

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 from tfa_middleware import cookies
 from tfa_middleware.accounts import PASS
-from tfa_middleware.attempts import Attempt, Attempts
+from tfa_middleware.attempt import Attempt
+from tfa_middleware.attempts import Attempts
 from tfa_middleware.errors import BadRequest, PassEnded
 from tfa_middleware.forms import Fields
 from tfa_middleware.held import Held
@@ -37,16 +38,19 @@ NOBODYS = "whoami names nobody: the session ended, or the page cannot be read in
 
 @dataclass
 class Passage:
-    """One request with a pass: ``record`` is the live pass, ``cookie`` the Cookie header that it vouches for."""
+    """One request with a pass: ``record`` is the live pass, ``cookie`` the Cookie header and ``authorization`` the
+    Authorization that it vouches for."""
 
     request: Request
     realm: Realm
     record: Pass
     cookie: str = field(repr=False)
+    authorization: str = field(default="", repr=False)
 
     def forwarded(self) -> Environ:
         """The environ for the application."""
-        return self.request.forwarded(self.cookie, self.record.bindings)
+        record, header = self.record, self.authorization
+        return self.request.forwarded(self.cookie, record.bindings, passed=True, authorization=header)
 
     def jar(self) -> dict[str, str]:
         """The cookies that go along."""
@@ -137,7 +141,13 @@ class Inside:
         limit, clock = self._services.settings.tfa.hold_limit, self._services.clock
         jar = cookies.overlay(passage.jar(), cookies.all_set(answer.headers, clock()))
         whole = not answer.is_stream and answer.gather(limit)
-        now, more = (ask if whole else ask_beside)(self._app, passage.request, passage.realm, jar, limit)
+        asked = ask if whole else ask_beside
+        now, more = asked(self._app, passage.request, passage.realm, jar, limit)
+        if passage.authorization and now in (
+            "",
+            passage.record.names,
+        ):  # it must not hide theirs
+            now, more = asked(self._app, passage.request, passage.realm, jar, limit, passage.authorization)
         answer.headers = cookies.merged(answer.headers, more)
         return now, cookies.overlay(jar, cookies.all_set(more, clock()))
 

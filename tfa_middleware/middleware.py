@@ -8,13 +8,16 @@ from collections.abc import Iterable
 from tfa_middleware import cookies, forms, gate
 from tfa_middleware.admission import Admission
 from tfa_middleware.adoption import Adoption, never
-from tfa_middleware.attempts import Attempt, Attempts
+from tfa_middleware.attempt import Attempt
+from tfa_middleware.attempts import Attempts
+from tfa_middleware.authorization import BOUND, MALFORMED
 from tfa_middleware.errors import BadRequest, TwoFactorError
 from tfa_middleware.forward import ForwardAuth
 from tfa_middleware.hold import App, ApplicationError, Environ, HeaderList, StartResponse, guarded
 from tfa_middleware.inside import Inside, Passage
 from tfa_middleware.outside import Outside
 from tfa_middleware.paths import NOWHERE
+from tfa_middleware.presenting import Presenting
 from tfa_middleware.proving import Proving
 from tfa_middleware.realm import LOGIN, PUBLIC, Realm
 from tfa_middleware.replies import Replies, answered
@@ -50,6 +53,7 @@ class TwoFactorMiddleware:
         self._outside = Outside(self._app, services)
         self._attempts = Attempts(self._app, services, self._replies, self._outside, proving)
         self._inside = Inside(self._app, services, self._replies, self._attempts)
+        self._presenting = Presenting(self._app, services, self._replies, self._attempts)
         self._views = Views(services, self._replies, self._standings, proving)
         self._actions: dict[str, Action] = {
             gate.FORWARD_BARE: self._forward_bare,
@@ -59,6 +63,8 @@ class TwoFactorMiddleware:
             gate.FORWARD_LOGOUT: self._forward_logout,
             gate.ATTEMPT: self._attempt,
             gate.FORM: self._form,
+            gate.PRESENTED: self._presented,
+            gate.ASK: self._ask,
             gate.TO_CHALLENGE: self._to_challenge,
             gate.TO_ENTRY: self._to_entry,
             gate.REFUSE: self._refuse,
@@ -80,7 +86,8 @@ class TwoFactorMiddleware:
             verdict = self._standings.quick(route, environ)
             if verdict is not None:
                 request = Request(environ, route.address, self._trusted)
-                return self._inside.serve(Passage(request, route.realm, verdict.record, verdict.cookie), start_response)
+                passage = Passage(request, route.realm, verdict.record, verdict.cookie, verdict.authorization)
+                return self._inside.serve(passage, start_response)
             return self._by_the_law(Request.of(dict(environ), self._trusted), route.realm, start_response)
         except ApplicationError as error:
             raise (error.__cause__ or error) from None
@@ -120,6 +127,7 @@ class TwoFactorMiddleware:
             readable=turn.fields.readable,
             logout=realm.logout.match(path),
             own_form=realm.not_login.match(path),
+            header=turn.standing.presented.kind,
         )
 
     # -- what becomes of a request
@@ -150,9 +158,9 @@ class TwoFactorMiddleware:
         if request.cross_site:  # whoever posts a login here from elsewhere would choose who this browser is
             return answered(self._replies.from_elsewhere(request, realm), request, start_response)
         name = realm.rule.posted_name(turn.fields)
-        if standing.record is not None:
-            attempt = Attempt(request, realm, name, standing.jar, owner=standing.record.owner)
-            return self._attempts.instead_of(standing.record, attempt, start_response)
+        if (ended := standing.record or standing.superseded) is not None:
+            attempt = Attempt(request, realm, name, standing.jar, owner=ended.owner)
+            return self._attempts.instead_of(ended, attempt, start_response)
         if self._outside.logs_in(request, realm, standing.session):
             # Without its cookies this login would fail in the application, and with them it must not go.
             return answered(self._replies.to_entry(request, realm, standing.session), request, start_response)
@@ -166,6 +174,12 @@ class TwoFactorMiddleware:
     def _form(self, turn: Turn, start_response: StartResponse) -> Iterable[bytes]:
         return self._inside.form(_passage(turn), turn.fields, start_response)
 
+    def _presented(self, turn: Turn, start_response: StartResponse) -> Iterable[bytes]:
+        return self._presenting.serve(turn.request, turn.realm, turn.standing, start_response)
+
+    def _ask(self, turn: Turn, start_response: StartResponse) -> Iterable[bytes]:
+        return answered(self._presenting.asks(turn.request, turn.realm), turn.request, start_response)
+
     def _to_challenge(self, turn: Turn, start_response: StartResponse) -> Iterable[bytes]:
         return answered(self._replies.to_challenge(turn.request, turn.realm), turn.request, start_response)
 
@@ -173,11 +187,15 @@ class TwoFactorMiddleware:
         request, realm, lapsed = turn.request, turn.realm, turn.standing.lapsed
         if lapsed is not None and request.navigation:
             response = self._views.challenge.renew(request, realm, lapsed)
+        elif realm.basic and request.navigation:
+            response = self._presenting.invites(request, realm, turn.standing.session)
         else:
             response = self._replies.to_entry(request, realm, turn.standing.session)
         return answered(response, request, start_response)
 
-    def _refuse(self, *_: object) -> Iterable[bytes]:
+    def _refuse(self, turn: Turn, _: StartResponse) -> Iterable[bytes]:
+        if turn.standing.presented.kind == MALFORMED:
+            raise BadRequest("the header Authorization can be read in more than one way")
         raise BadRequest("a body that cannot be read, where a login is expected")
 
     def _failed(self, environ: Environ, start_response: StartResponse, error: Exception) -> Iterable[bytes]:
@@ -195,4 +213,6 @@ def _passage(turn: Turn) -> Passage:
     record = turn.standing.record
     if record is None:
         raise TwoFactorError("a request was taken for one with a pass")
-    return Passage(turn.request, turn.realm, record, cookies.header(turn.standing.jar))
+    presented = turn.standing.presented
+    authorization = presented.value if presented.kind == BOUND else ""
+    return Passage(turn.request, turn.realm, record, cookies.header(turn.standing.jar), authorization)

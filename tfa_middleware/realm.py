@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from tfa_middleware import authorization
 from tfa_middleware.accounts import Accounts
+from tfa_middleware.authorization import Presented
 from tfa_middleware.errors import BadRequest
 from tfa_middleware.keys import Keys
 from tfa_middleware.login import LoginRule
@@ -48,6 +51,8 @@ class Realm:
         self.logout = Globs(settings.logout)
         self.not_login = Globs(settings.not_login)
         self.entry = settings.login[0]
+        #: Whether people log in by the header Authorization alone (RFC 7617).
+        self.basic = settings.authorization == authorization.BASIC
 
     def classify(self, request: Request) -> str:
         """The class of the request's path; what is odd is protected whatever the lists say (A2)."""
@@ -61,6 +66,14 @@ class Realm:
         if any(under(path, prefix) for prefix in settings.public) or self._is_static(request):
             return PUBLIC
         return PROTECTED
+
+    def header(self, environ: Mapping[str, Any]) -> str:
+        """The header Authorization as it came, where it means anything in this realm; else empty."""
+        return "" if self.settings.authorization == authorization.REFUSE else environ.get("HTTP_AUTHORIZATION", "")
+
+    def presented(self, request: Request) -> Presented:
+        """What a request presents in that header."""
+        return authorization.read(self.header(request.environ), self.settings.authorization)
 
     def asks_again(self, request: Request, *, readable: bool) -> bool:
         """Whether whoami is asked after a request inside a pass, which may have been a login by a door that nobody

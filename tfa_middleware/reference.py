@@ -12,6 +12,7 @@ from tfa_middleware.config_values import expected, keys_of, required
 from tfa_middleware.config_verifiers import BUILT_IN
 from tfa_middleware.settings import (
     ForwardAuthSettings,
+    GatewaySettings,
     LimitSettings,
     MailSettings,
     RealmSettings,
@@ -36,6 +37,7 @@ _ABOUT = {
     "limits": "Wrong codes and mails until somebody has to wait.",
     "serve": "The server of 'tfa serve'.",
     "forward_auth": "The decision point of nginx, Caddy or Traefik.",
+    "gateway": "A console behind 'tfa serve', in any language; several as [gateway:NAME].",
     "verifier": "One kind of second factor: [verifier:KIND]. 'use = package.module:Class' brings a kind of your own.",
 }
 #: What a realm must name, so that the reference is itself a valid file.
@@ -80,6 +82,7 @@ def _sections() -> Iterator[tuple[str, type]]:
     yield "limits", LimitSettings
     yield "serve", ServeSettings
     yield "forward_auth", ForwardAuthSettings
+    yield "gateway", GatewaySettings
 
 
 def _ini(word: str, field: Field) -> str:
@@ -111,7 +114,7 @@ def written(field: Field) -> str:
     if field.metadata["parse"] is declare.seconds:
         return _in_units(value, ((86400, "d"), (3600, "h"), (60, "m")), "s")
     if field.metadata["parse"] is declare.size:
-        return _in_units(value, ((1048576, "M"), (1024, "k")), "")
+        return _in_units(value, ((1 << 30, "G"), (1048576, "M"), (1024, "k")), "")
     return str(value)
 
 

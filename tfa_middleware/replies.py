@@ -10,9 +10,10 @@ from typing import Any
 
 import webob
 
-from tfa_middleware.errors import BadRequest, Locked, PassEnded, RecordError, StoreError
-from tfa_middleware.hold import StartResponse
+from tfa_middleware.errors import BadRequest, Locked, PassEnded, RecordError, StoreError, UpstreamError
+from tfa_middleware.hold import Environ, StartResponse
 from tfa_middleware.i18n import N_, catalogue
+from tfa_middleware.paths import NOWHERE
 from tfa_middleware.realm import Realm
 from tfa_middleware.request import Request
 from tfa_middleware.services import Services
@@ -21,6 +22,20 @@ from tfa_middleware.sessions import VISITOR, Session, visitor
 _LOG = logging.getLogger("tfa_middleware")
 _RETRY = 5
 Headers = Sequence[tuple[str, str]]
+#: status -> heading, text, word for scripts
+_UPSTREAM = {
+    404: (N_("Not found"), N_("No service is known at this address."), "not_found"),
+    502: (
+        N_("The service does not answer"),
+        N_("The service behind this site cannot be reached or gave no proper answer. Please try again in a moment."),
+        "bad_gateway",
+    ),
+    504: (
+        N_("The service takes too long"),
+        N_("The service behind this site did not answer in time. Please try again in a moment."),
+        "gateway_timeout",
+    ),
+}
 
 
 class Replies:
@@ -107,6 +122,28 @@ class Replies:
             return self._services.pages.refusal(403, "cross_site", realm.entry)
         return self._services.pages.see_other(realm.entry)
 
+    def to_login(self, request: Request, realm: Realm) -> webob.Response:
+        """To the entry page, and nothing of this browser's changes: a password in a header is judged there first."""
+        if not request.takes_pages:
+            return self._services.pages.refusal(403, "login_required", realm.entry)
+        return self._services.pages.see_other(realm.entry)
+
+    def asks_password(self, request: Request, realm: Realm, challenges: Sequence[str]) -> webob.Response:
+        """401 in the application's own words to browsers (RFC 9110 11.6.1), which then ask for name and password."""
+        return self.message(
+            request, realm, 401, N_("Please sign in"), N_("Your name and your password are asked for first."),
+            word="login_required", headers=[("WWW-Authenticate", one) for one in challenges],
+            link=realm.entry, link_text=N_("Sign in"),
+        )  # fmt: skip
+
+    def other_account(self, request: Request, realm: Realm) -> webob.Response:
+        """A page of another site sent the browser here with another name and password than those of its pass."""
+        text = N_("A link of another site would have signed you in as somebody else, so it was not followed.")
+        return self.message(
+            request, realm, 403, N_("This request was refused"), text, word="cross_site",
+            link=realm.entry, link_text=N_("Sign in"),
+        )  # fmt: skip
+
     def start_again(self, request: Request, realm: Realm, *, void: bool = False) -> webob.Response:
         """The login that waited is over: the password is asked again."""
         text = (
@@ -170,6 +207,14 @@ class Replies:
         _LOG.error("the gate failed: %s", place(error))
         text = N_("The service met an error and let nothing through. Please try again.")
         return self.message(request, None, 500, N_("Something went wrong"), text, word="error")
+
+    def upstream_failed(self, environ: Environ, error: UpstreamError, start_response: StartResponse) -> Iterable[bytes]:
+        """The answer where the console behind the gateway gave none: 404, 502 or 504."""
+        request = Request(environ, NOWHERE, self._tfa.trusted_proxies)
+        heading, text, word = _UPSTREAM[error.status]
+        headers = [] if error.status == 404 else [("Retry-After", str(_RETRY))]
+        response = self.message(request, None, error.status, heading, text, word=word, headers=headers)
+        return answered(response, request, start_response)
 
 
 def answered(response: webob.Response, request: Request, start_response: StartResponse) -> Iterable[bytes]:

@@ -120,6 +120,16 @@ class Request:
         return not scripted and "json" not in self.environ.get("CONTENT_TYPE", "")
 
     @property
+    def by_a_person(self) -> bool:
+        """Whether it asks for a page and nothing else, as browsers do when a person opens one; few programs do."""
+        return self.method == "GET" and not self.acts and self.takes_pages
+
+    @property
+    def takes_pages(self) -> bool:
+        """Whether the answer is shown as a page, and the request says so itself."""
+        return self.navigation and "text/html" in self.environ.get("HTTP_ACCEPT", "")
+
+    @property
     def cross_site(self) -> bool:
         """Whether the browser says that a page of another site made the request."""
         return bool(self.environ.get("HTTP_SEC_FETCH_SITE") == "cross-site")
@@ -171,14 +181,26 @@ class Request:
         system = next((name for mark, name in _SYSTEMS if mark in agent), "Linux" if "Linux" in agent else "")
         return ", ".join(part for part in (browser, system) if part)
 
-    def forwarded(self, cookie: str, bound: Iterable[str] = (), *, tokens: bool = False) -> Environ:
-        """The environ for the application: just this Cookie header, no identity headers, no Authorization unless
-        ``tokens``, no session id in the query under a name in ``bound``. A copy; the server's stays as it was (H10)."""
+    def forwarded(
+        self,
+        cookie: str,
+        bound: Iterable[str] = (),
+        *,
+        tokens: bool = False,
+        passed: bool = False,
+        authorization: str = "",
+    ) -> Environ:
+        """A copy of the environ for the application (H10): this Cookie header, no identity, this Authorization unless
+        ``tokens``, no session id in the query under a name in ``bound``, no hidden slash unless ``passed``."""
         dropped = is_identity if tokens else _is_credential
         environ = {key: value for key, value in self.environ.items() if not dropped(key)}
         environ.pop("HTTP_COOKIE", None)
         if cookie:
             environ["HTTP_COOKIE"] = cookie
+        if authorization:
+            environ["HTTP_AUTHORIZATION"] = authorization
+        if not passed and any("%2f" in str(environ.get(key, "")).lower() for key in _RAW):
+            environ = {key: value for key, value in environ.items() if key not in _RAW}  # no list knows this spelling
         query = environ.get("QUERY_STRING")
         if query and (cut := without_session_ids(query, bound)) != query:
             environ = {key: value for key, value in environ.items() if key not in _RAW} | {"QUERY_STRING": cut}

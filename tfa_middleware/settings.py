@@ -24,6 +24,9 @@ from tfa_middleware.declare import (
 )
 
 ADMIN_LIFETIME, ADMIN_IDLE = 12 * 3600, 15 * 60
+_STATIC = (
+    ".css", ".js", ".mjs", ".png", ".gif", ".jpg", ".jpeg", ".svg", ".ico", ".webp", ".woff", ".woff2", ".ttf", ".map",
+)  # fmt: skip
 USER_LIFETIME, USER_IDLE = 24 * 3600, 3600
 
 
@@ -89,22 +92,7 @@ class RealmSettings:
     public_suffixes: tuple[str, ...] = key(
         words,
         "name endings that are static and open without cookies",
-        (
-            ".css",
-            ".js",
-            ".mjs",
-            ".png",
-            ".gif",
-            ".jpg",
-            ".jpeg",
-            ".svg",
-            ".ico",
-            ".webp",
-            ".woff",
-            ".woff2",
-            ".ttf",
-            ".map",
-        ),
+        _STATIC,
     )
     exempt: tuple[str, ...] = key(prefixes, "path prefixes of machine clients, never challenged, without cookies", ())
     exempt_networks: tuple[Network, ...] = key(networks, "networks from which exempt holds; empty: any", ())
@@ -142,6 +130,11 @@ class RealmSettings:
         "change",
     )
     whoami_first: bool = key(flag, "ask whoami before visitor cookies go to a login path", False)
+    authorization: str = key(
+        one_of("refuse", "basic", "bearer"),
+        "the header Authorization: refuse: never forwarded; basic: it is the login; bearer: with the token of the login",
+        "refuse",
+    )
     keep: tuple[str, ...] = key(words, "cookies made by the page's own scripts that are forwarded too", ())
     session_cookies: Any = key(pattern, "names of cookies whose deletion is a logout", None)
     redirect_hosts: tuple[str, ...] = key(words, "other hosts that a login's answer may redirect to", ())
@@ -199,6 +192,34 @@ class ServeSettings:
     app: str = key(text, "the application as module:callable", "", example="backup_console.app:application")
     listen: str = key(text, "address and port", "127.0.0.1:8080")
     threads: int = key(count(1, 256), "worker threads", 8)
+    upload_limit: int = key(size, "the largest body of a request; it waits in a temporary file", 16 << 30)
+
+
+@dataclass(frozen=True)
+class GatewaySettings:
+    """[gateway], [gateway:NAME]: a console behind 'tfa serve', in any language."""
+
+    name: str
+    upstream: str = key(
+        text,
+        "where the console listens: http://HOST:PORT, https://HOST:PORT or unix:/run/console.sock",
+        "",
+        example="http://127.0.0.1:5800",
+    )
+    listen: str = key(text, "address and port, in place of [serve] listen", "", example="127.0.0.1:8080")
+    host: str = key(
+        one_of("pass", "upstream"), "the Host that the console sees: the browser's, or the upstream's own", "pass"
+    )
+    paths: tuple[str, ...] = key(prefixes, "path prefixes that go to this console; the longest one wins", ())
+    match_host: tuple[str, ...] = key(words, "host names that go to this console; empty: any", ())
+    connect_timeout: int = key(seconds, "how long the console may take to accept a connection", 5)
+    read_timeout: int = key(seconds, "how long the console may be silent, also in the middle of an answer", 120)
+    ca_file: str = key(text, "certificates that are trusted for https, in place of the system's", "")
+    tls_name: str = key(text, "the name in the console's certificate, where it is not the upstream's host", "")
+    hsts: bool = key(
+        flag, "tell browsers to use https for a year, where base_url is https and the console says nothing", True
+    )
+    pool: int = key(count(0, 1000), "idle connections kept for later; 0: each request has its own", 32)
 
 
 @dataclass(frozen=True)
@@ -221,6 +242,7 @@ class Settings:
     limits: LimitSettings = field(default_factory=LimitSettings)
     serve: ServeSettings = field(default_factory=ServeSettings)
     forward_auth: ForwardAuthSettings = field(default_factory=ForwardAuthSettings)
+    gateways: tuple[GatewaySettings, ...] = ()
     verifiers: Mapping[str, tuple[type, Any]] = field(default_factory=dict)
     folder: Path = field(default_factory=Path)
     source: str = ""

@@ -77,11 +77,13 @@ class Prowler(Client):
     def __init__(self, lair: Lair, **jar: str) -> None:
         super().__init__(lair.app, **jar)
         self.lair, self.worker, self.ticket = lair, 0, ""
+        #: What a browser goes on to send where the application signs people in by it.
+        self.header = ""
 
     def copy(self, **more: str) -> Prowler:
         """Another browser with the same cookies, and ``more``."""
         other = Prowler(self.lair, **{**self.jar, **more})
-        other.worker, other.ticket = self.worker, self.ticket
+        other.worker, other.ticket, other.header = self.worker, self.ticket, self.header
         return other
 
     def but(self, *names: str) -> Prowler:
@@ -100,6 +102,8 @@ class Prowler(Client):
         environ[WORKER] = self.worker
         if self.ticket:
             environ.setdefault("HTTP_X_TICKET", self.ticket)
+        if self.lair.animal.realm.get("authorization"):
+            self.header = environ.setdefault("HTTP_AUTHORIZATION", self.header)
         reply = super()._sent(environ)
         self.ticket = next((found.decode() for found in _TICKET.findall(reply.body)), self.ticket)
         return reply

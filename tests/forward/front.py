@@ -132,8 +132,8 @@ def standing(folder: Path, front: Any) -> Iterator[Places]:
     places = Places(free_port(), 0, free_port(), folder)
     _prepare(folder)
     with _process([sys.executable, "-m", "forward.console", str(places.console)], places.console, folder):
-        os.environ["TFA_TEST_CONSOLE_PORT"] = str(places.console)
-        with serving(WAITRESS, INI, folder, "forward.gateway:application") as site:
+        gateway = f"[gateway]\nupstream = http://127.0.0.1:{places.console}\n"
+        with serving(WAITRESS, INI + gateway, folder, "") as site:
             places = Places(places.front, site.port, places.console, folder)
             with _process(front(places), places.front, folder):
                 yield places

@@ -66,6 +66,8 @@ CLAIMS = {
     "X-HTTP-Method-Override": "DELETE",
     "X_Remote_User": "alice",
     "Authorization": "Basic YWxpY2U6cmlnaHQ=",
+    "Forwarded": "for=10.0.0.1",
+    "X-Client-IP": "10.0.0.1",
 }
 
 

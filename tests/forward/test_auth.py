@@ -24,15 +24,23 @@ def stage(tmp_path: Path) -> Stage:
     return made
 
 
+@pytest.fixture(scope="module")
+def still(tmp_path_factory: pytest.TempPathFactory) -> Stage:
+    """One stage for tests that change nothing on it."""
+    made = staged(tmp_path_factory.mktemp("still"))
+    made.client = made.passed()
+    return made
+
+
 STRAIGHT = ["/private", "/private?page=2", "/a//b", "/a/../b", "/a%2Fb", "/static/x", "/x.css", "/%C3%A4"]
 
 
 @pytest.mark.parametrize("target", STRAIGHT)
 @pytest.mark.parametrize("method", ["GET", "HEAD", "OPTIONS"])
-def test_with_a_pass_what_asks_for_no_change_goes_straight(target: str, method: str, stage: Stage) -> None:  # A1
-    answer = stage.ask(target, method)
+def test_with_a_pass_what_asks_for_no_change_goes_straight(target: str, method: str, still: Stage) -> None:  # A1
+    answer = still.ask(target, method)
     assert (answer.code, answer.all("x-tfa-user")) == (PAST, ["alice"])
-    assert answer.all("x-tfa-cookie") == [f"sid={stage.client.jar['sid']}"]
+    assert answer.all("x-tfa-cookie") == [f"sid={still.client.jar['sid']}"]
     assert answer.all("cache-control") == ["no-store"]
     assert not answer.all("set-cookie")
 
@@ -65,13 +73,13 @@ THROUGH_THE_GATE = {
 
 
 @pytest.mark.parametrize("name", THROUGH_THE_GATE)
-def test_all_else_goes_through_the_gate(name: str, stage: Stage) -> None:  # A1, A18, A19; cases 24, 92, 94
+def test_all_else_goes_through_the_gate(name: str, still: Stage) -> None:  # A1, A18, A19; cases 24, 92, 94
     target, facts = THROUGH_THE_GATE[name]
-    before = len(stage.spy.calls)
-    answer = stage.ask(target, **facts)
+    before = len(still.spy.calls)
+    answer = still.ask(target, **facts)
     assert (answer.code, answer.all("x-tfa-cookie"), answer.all("x-tfa-user")) == (THROUGH, [], [])
-    assert len(stage.spy.calls) == before
-    assert stage.ask("/private").code == PAST
+    assert len(still.spy.calls) == before
+    assert still.ask("/private").code == PAST
 
 
 def test_a_realm_that_asks_after_queries_has_them_go_through_the_gate(tmp_path: Path) -> None:  # i
@@ -92,27 +100,27 @@ CLOSED = [
 
 
 @pytest.mark.parametrize("target", CLOSED)
-def test_without_a_pass_nothing_protected_goes_past(target: str, stage: Stage) -> None:  # A2; cases 82 to 91
-    for cookie in ("", f"sid={stage.client.jar['sid']}", "tfa-user=forged"):
-        assert stage.ask(target, cookie=cookie).code == THROUGH
-        assert stage.ask(target, cookie=cookie, form="auth/relay").code in (303, 400)
+def test_without_a_pass_nothing_protected_goes_past(target: str, still: Stage) -> None:  # A2; cases 82 to 91
+    for cookie in ("", f"sid={still.client.jar['sid']}", "tfa-user=forged"):
+        assert still.ask(target, cookie=cookie).code == THROUGH
+        assert still.ask(target, cookie=cookie, form="auth/relay").code in (303, 400)
 
 
-def test_what_is_public_goes_without_cookies_both_ways(stage: Stage) -> None:  # f
-    answer = stage.ask("/static/x", cookie="sid=x")
+def test_what_is_public_goes_without_cookies_both_ways(still: Stage) -> None:  # f
+    answer = still.ask("/static/x", cookie="sid=x")
     assert (answer.code, answer.all("x-tfa-cookie")) == (BARE, [])
-    assert stage.ask("/static/x", "POST", cookie="").code == THROUGH
-    assert stage.ask("/static/x", cookie="", HTTP_AUTHORIZATION="Basic x").code == THROUGH
-    assert stage.ask("/static/x?password=a&username=b", cookie="").code == THROUGH
+    assert still.ask("/static/x", "POST", cookie="").code == THROUGH
+    assert still.ask("/static/x", cookie="", HTTP_AUTHORIZATION="Basic x").code == THROUGH
+    assert still.ask("/static/x?password=a&username=b", cookie="").code == THROUGH
 
 
 @pytest.mark.parametrize("method", ["GET", "POST", "PUT"])
-def test_a_machine_client_keeps_its_authorization_and_nothing_else(method: str, stage: Stage) -> None:  # A18; case 11
-    answer = stage.ask("/api/backup", method, HTTP_AUTHORIZATION="Basic x")
+def test_a_machine_client_keeps_its_authorization_and_nothing_else(method: str, still: Stage) -> None:  # A18; case 11
+    answer = still.ask("/api/backup", method, HTTP_AUTHORIZATION="Basic x")
     assert (answer.code, answer.all("x-tfa-cookie")) == (BARE, [])
-    assert stage.ask("/api/backup", method, HTTP_X_REMOTE_USER="alice").code == THROUGH
+    assert still.ask("/api/backup", method, HTTP_X_REMOTE_USER="alice").code == THROUGH
     for odd in ("/api/../private", "/api%2F..%2Fprivate", "/api/;/private", "/api%2Fx"):
-        assert stage.ask(odd, method, cookie="", HTTP_AUTHORIZATION="Basic x").code == THROUGH
+        assert still.ask(odd, method, cookie="", HTTP_AUTHORIZATION="Basic x").code == THROUGH
 
 
 def test_single_factor_paths_go_through_the_gate(tmp_path: Path) -> None:
@@ -121,8 +129,8 @@ def test_single_factor_paths_go_through_the_gate(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("secret", [None, "", "wrong", SECRET[:-1], f"{SECRET}x", "é" * 36])
 @pytest.mark.parametrize("form", ["auth", "auth/relay"])
-def test_nobody_else_finds_such_a_page(secret: str | None, form: str, stage: Stage) -> None:  # A19
-    assert stage.ask("/private", form=form, HTTP_X_TFA_SECRET=secret).code == 404
+def test_nobody_else_finds_such_a_page(secret: str | None, form: str, still: Stage) -> None:  # A19
+    assert still.ask("/private", form=form, HTTP_X_TFA_SECRET=secret).code == 404
 
 
 def test_without_the_setting_there_is_no_such_page(tmp_path: Path) -> None:
@@ -146,27 +154,27 @@ def test_a_store_that_is_down_lets_nothing_past(stage: Stage, monkeypatch: pytes
 # -- front servers that give our answer to the browser
 
 
-def test_a_relayed_answer_is_the_gates_own(stage: Stage) -> None:  # G10, G11
-    answer = stage.ask("/private?page=2", cookie="", form="auth/relay")
+def test_a_relayed_answer_is_the_gates_own(still: Stage) -> None:  # G10, G11
+    answer = still.ask("/private?page=2", cookie="", form="auth/relay")
     assert (answer.code, answer.location) == (303, "/login")
     assert answer.all("set-cookie"), "the address that was wanted is kept"
-    script = stage.ask("/private", cookie="", form="auth/relay", HTTP_SEC_FETCH_MODE="cors")
+    script = still.ask("/private", cookie="", form="auth/relay", HTTP_SEC_FETCH_MODE="cors")
     assert (script.code, b"login_required" in script.body) == (403, True)
-    passed = stage.ask("/private", form="auth/relay")
-    assert (passed.code, passed.all("cookie")) == (PAST, [f"sid={stage.client.jar['sid']}"])
+    passed = still.ask("/private", form="auth/relay")
+    assert (passed.code, passed.all("cookie")) == (PAST, [f"sid={still.client.jar['sid']}"])
 
 
-def test_a_waiting_login_is_relayed_to_its_challenge(stage: Stage) -> None:
-    waiting = Client(stage.bench.app)
+def test_a_waiting_login_is_relayed_to_its_challenge(still: Stage) -> None:
+    waiting = Client(still.bench.app)
     waiting.login("alice")
-    answer = stage.ask("/private", cookie=waiting.cookie, form="auth/relay")
+    answer = still.ask("/private", cookie=waiting.cookie, form="auth/relay")
     assert (answer.code, answer.location) == (303, "/_tfa/user/challenge")
 
 
 @pytest.mark.parametrize("target", ["/login", "/static/x", "/api/backup", "/_tfa/user/"])
-def test_what_should_have_gone_through_the_gate_is_refused(target: str, stage: Stage) -> None:
-    assert stage.ask(target, cookie="", form="auth/relay").code == 400
-    assert stage.ask("/private", "POST", form="auth/relay").code == 400
+def test_what_should_have_gone_through_the_gate_is_refused(target: str, still: Stage) -> None:
+    assert still.ask(target, cookie="", form="auth/relay").code == 400
+    assert still.ask("/private", "POST", form="auth/relay").code == 400
 
 
 # -- settings

@@ -83,7 +83,11 @@ NOTICED: dict[str, list[tuple[str, str, str]]] = {
         ("standing", "if record.fingerprint == realm.accounts", "if True or record.fingerprint == realm.accounts"),
     ],
     f"{STANDING}_a_pass_vouches_for_its_own_cookies_alone": [
-        ("adoption", "for name, value in own.items() if not realm.tags.bound(", "for name, value in own.items() if () and ("),
+        (
+            "adoption",
+            "for name, value in own.items() if not realm.tags.bound(",
+            "for name, value in own.items() if () and (",
+        ),
         ("adoption", "return bool(set(_tags(realm, jar)) & set(record.jars))", "return True"),
     ],
     f"{STANDING}_a_kept_cookie_that_the_application_set_too_may_change": [
@@ -99,7 +103,11 @@ NOTICED: dict[str, list[tuple[str, str, str]]] = {
         ("standing", "or not record.proved:", "or False:"),
     ],
     f"{STANDING}_a_pass_is_not_renewed_for_another_session_of_the_application": [
-        ("standing", "return record if same and vouches(realm, record, jar) else None", "return record if same else None"),
+        (
+            "standing",
+            "return record if same and vouches(realm, record, jar) else None",
+            "return record if same else None",
+        ),
     ],
     # A login on its way.
     f"{PIVOT}_a_listed_door_voids_the_pass_first": [

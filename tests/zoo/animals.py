@@ -22,11 +22,13 @@ from zoo.habits import (
     Basic,
     Folding,
     Forgery,
+    Guarded,
     Recalling,
     Registering,
     Remembering,
     Resetting,
     Scripted,
+    Seated,
     Signed,
     Ticketed,
 )
@@ -45,6 +47,7 @@ from zoo.manners import (
 )
 
 FORM = by_form("/login")
+BOTH = (by_basic("/private"), FORM, by_basic("/login"))
 
 
 def fill_in(browser: Browser, user: str) -> None:
@@ -59,6 +62,12 @@ def by_script(browser: Browser, user: str) -> None:
     browser.get("/login")
     body = json.dumps({"username": user, "password": "right"})
     assert browser.fetch("/login", "POST", {"Content-Type": "application/json"}, body=body.encode()).status_int == 403
+
+
+def by_header(browser: Browser, user: str) -> None:
+    """Give name and password to the browser, which sends them with every request from then on."""
+    browser.client.authorization = ("Basic", (user, "right"))
+    browser.get("/private")
 
 
 def by_address(browser: Browser, user: str) -> None:
@@ -115,6 +124,11 @@ def _reset(name: str, word: str) -> Any:
     return by_form("/reset", "link", "new")(name, word)
 
 
+def _guarded(make: Callable[[], Beast], **realm: str) -> dict[str, Any]:
+    doors = (by_basic("/private"), by_basic("/login"))
+    return {"make": make, "realm": {"authorization": "basic", **realm}, "doors": doors, "enter": by_header}
+
+
 FOLDED = ("ALICE", " alice ", "\uff41lice", "al\u0131ce", "Alice\u00a0", "alice\u2003", "\u24d0lice", "ali\u0441e")
 ACCENTS = (*FOLDED, "alic\u00e9", "\u00e0lice", "ALI\u00c7E", "alice\u0301")
 BARE: list[Animal] = [
@@ -127,6 +141,10 @@ BARE: list[Animal] = [
     Animal("JSON login, token beside", _json(True), {"success": "json:/ok=true"}, (by_json("/login"),), by_script),
     Animal("ticket in the page, own header", Ticketed, {"success": "body:ticket"}, opens=with_ticket, opening=()),
     Animal("Basic beside the form", partial(Basic, IN_PLACE), doors=(FORM, by_basic("/private"), by_basic("/login"))),
+    Animal("Basic beside the form, let in", **{**_guarded(partial(Basic, IN_PLACE), **WHOAMI), "doors": BOTH}),
+    Animal("Basic on every page", **_guarded(Guarded), opening=()),
+    Animal("Basic on every page; whoami", **_guarded(Guarded, **WHOAMI), opening=()),
+    Animal("Basic on every page, then a session", **_guarded(Seated)),
     Animal("unlisted door, same fields, new id", **_second(NEW)),
     Animal("unlisted door, same fields, in silence", **_second(SILENT)),
     Animal("unlisted door, other fields, new id", **_second(NEW, "u", "p")),

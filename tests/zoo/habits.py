@@ -99,6 +99,35 @@ class Basic(Beast):
         return super().who(environ, session)
 
 
+class Guarded(Basic):
+    """Every page asks for name and password in the header; there is no form."""
+
+    sessions_too = False
+
+    def door_at(self, path: str) -> Door | None:
+        return None
+
+    def shown(self, environ: Environ, start: Start, session: str, who: str, path: str) -> Iterable[bytes]:
+        if not who:
+            headers = [HTML, ("WWW-Authenticate", 'Basic realm="the vault"')]
+            return self._answer(start, "401 Unauthorized", headers, "who are you?")
+        if path == "/login":
+            return self._answer(start, "200 OK", [HTML], "come in")
+        return super().shown(environ, start, session, who, path)
+
+    def page(self, environ: Environ, start: Start, who: str) -> Iterable[bytes]:
+        self.count(environ, who)
+        known = self.sessions.get(self._session(environ)) == who
+        headers = self.begun("", who) if self.sessions_too and not known else []
+        return self._answer(start, "200 OK", [HTML, *headers], f"<html><body>SECRET of {who}</body></html>")
+
+
+class Seated(Guarded):
+    """As `Guarded`, and a cookie opens alone, as Tomcat has it."""
+
+    sessions_too = True
+
+
 class Anywhere(Beast):
     """A login is taken at every address, and answered with the page of that address."""
 
