@@ -81,6 +81,8 @@ def described(environ: Environ) -> Environ:
     host = environ.get(_HOST) or environ.get("HTTP_HOST", "")
     told = {"REQUEST_METHOD": method, "PATH_INFO": inside[len(mount) :], "QUERY_STRING": query, "HTTP_HOST": host}
     body = "1" if has_body(environ) else str(environ.get(_BODY, ""))
+    if str(environ.get("HTTP_UPGRADE", "")).lower() not in ("", "websocket"):
+        raise BadRequest("another protocol would go past every check")
     return {**kept, **told, "REQUEST_URI": target, _BODY: body}
 
 

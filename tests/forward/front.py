@@ -27,7 +27,7 @@ from tfa_middleware.wiring import services
 EXAMPLES = TESTS.parent / "examples"
 SECRET = "front-server-secret-0123456789abcdef"
 #: Keys of authenticator apps. A code counts once, so every test has its own people.
-PEOPLE = "alice ann anton bea bob carl cora dora emil fay gus hugo mallory"
+PEOPLE = "alice ann anton bea bob carl cora dora emil fay gus hugo ines mallory"
 KEYS = {user: pyotp.random_base32() for user in PEOPLE.split()}
 INI = """\
 [tfa]

@@ -107,6 +107,23 @@ class Journeys:
         stranger.cookies = {"sid": person.cookies["sid"]}
         assert b" 101 " not in stranger.says_again(b"hello")
 
+    def test_no_other_protocol_is_begun(self, places: Places) -> None:  # whatever follows would go past every check
+        person = Person(places).passes("ines")
+        for upgrade in (b"h2c", b"TLS/1.0", b"websocket, h2c", b"h2c, websocket"):
+            person.get(
+                b"/private", b"Upgrade: " + upgrade, b"Connection: Upgrade, HTTP2-Settings", b"HTTP2-Settings: x"
+            )
+            assert "upgrade" not in places.last()["headers"]
+
+    @pytest.mark.parametrize("named", [b"Cookie", b"X-Tfa-Secret", b"X-Forwarded-Uri, X-Forwarded-Method"])
+    def test_a_connection_header_takes_nothing_away(self, named: bytes, places: Places) -> None:  # case 95
+        live = self.stolen(places, "victim")
+        before = places.sessions_of("victim")
+        line = b"Connection: close, " + named
+        for target in (b"/private", b"/static/../private", b"/login"):
+            assert b"SECRET" not in Person(places).ask(target, f"Cookie: sid={live}".encode(), line)[1]
+        assert places.sessions_of("victim") == before
+
     @pytest.mark.parametrize("target", SPELLINGS)
     def test_a_session_without_a_pass_opens_nothing(self, target: bytes, places: Places) -> None:  # A1, A2; cases 3, 4
         live = self.stolen(places, "victim")

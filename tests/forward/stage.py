@@ -51,7 +51,7 @@ class Stage:
         return client
 
 
-def staged(folder: Path, spy: Spy | None = None, **keys: str) -> Stage:
+def staged(folder: Path, spy: Any = None, **keys: str) -> Stage:
     """The stage before anybody came."""
     (folder / "forward.secret").write_text(f"{SECRET}\n")
     (folder / "forward.secret").chmod(0o600)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from attacks.wire import Client, request, send
 from support.bench import Bench
 from support.spy import IN_PLACE, Spy
+from zoo.habits import Guarded
 
 from forward.stage import BARE, PAST, REALM, SECRET, THROUGH, Stage, staged
 from tfa_middleware import from_dict
@@ -65,6 +67,7 @@ THROUGH_THE_GATE = {
     "where it goes": ("/private", {"HTTP_X_ORIGINAL_URL": "/admin"}),
     "where it comes from": ("/private", {"HTTP_FORWARDED": "for=10.0.0.1"}),
     "another method": ("/private", {"HTTP_X_HTTP_METHOD_OVERRIDE": "POST"}),
+    "another protocol": ("/private", {"HTTP_UPGRADE": "h2c"}),
     "a path that is none": ("http://x/", {}),
     "no path": ("", {}),
     "no method": ("/private", {"method": ""}),
@@ -80,6 +83,10 @@ def test_all_else_goes_through_the_gate(name: str, still: Stage) -> None:  # A1,
     assert (answer.code, answer.all("x-tfa-cookie"), answer.all("x-tfa-user")) == (THROUGH, [], [])
     assert len(still.spy.calls) == before
     assert still.ask("/private").code == PAST
+
+
+def test_a_handshake_goes_straight(still: Stage) -> None:  # A3
+    assert still.ask("/socket", HTTP_UPGRADE="websocket", HTTP_CONNECTION="upgrade").code == PAST
 
 
 def test_a_realm_that_asks_after_queries_has_them_go_through_the_gate(tmp_path: Path) -> None:  # i
@@ -221,3 +228,18 @@ def test_a_login_goes_without_the_cookies_of_a_pass(tmp_path: Path, monkeypatch:
     stage.client.post("/login", {"username": "alice", "password": "right"})
     assert stage.spy.sessions[own] == "mallory"
     assert stage.ask("/private").code == THROUGH
+
+
+def test_the_authorization_of_a_pass_goes_along_and_no_other(tmp_path: Path) -> None:  # e; case 11
+    stage = staged(tmp_path, Guarded(), authorization="basic", whoami_pattern="id=me>([^<]+)<")
+    alice, mallory = ("Basic " + base64.b64encode(f"{one}:right".encode()).decode() for one in ("alice", "mallory"))
+    stage.client.get("/private", HTTP_AUTHORIZATION=alice)
+    stage.client.press("verify", code=stage.bench.code(stage.keys["alice"]))
+    for _ in range(2):  # by the law, and by the verdict that is kept
+        answer = stage.ask("/private", HTTP_AUTHORIZATION=alice)
+        assert (answer.code, answer.all("x-tfa-authorization")) == (PAST, [alice])
+    relayed = stage.ask("/private", form="auth/relay", HTTP_AUTHORIZATION=alice)
+    assert (relayed.code, relayed.all("authorization")) == (PAST, [alice])
+    assert stage.ask("/private").code == THROUGH
+    assert stage.ask("/private", form="auth/relay").all("www-authenticate")
+    assert stage.ask("/private", HTTP_AUTHORIZATION=mallory).all("x-tfa-authorization") == []
