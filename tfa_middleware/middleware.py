@@ -76,9 +76,9 @@ class TwoFactorMiddleware:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """One request: at once where its verdict is known, else by the law of the gate."""
         try:
-            route = self._routes.find(environ)
-            if route.ours and self._forward.asked(environ):
+            if self._forward.asked(environ):
                 return self._forward(environ, start_response)
+            route = self._routes.find(environ)
             if route.ours:
                 return self._views(Request.of(dict(environ), self._trusted), start_response)
             if route.realm is None:
