@@ -10,16 +10,17 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from tfa_middleware import preset
 from tfa_middleware.config_checks import check
 from tfa_middleware.config_values import NAME, NAME_HELP, Place, filled, nearest
 from tfa_middleware.config_verifiers import verifiers
 from tfa_middleware.errors import ConfigError
+from tfa_middleware.realm_settings import RealmSettings
 from tfa_middleware.settings import (
     ForwardAuthSettings,
     GatewaySettings,
     LimitSettings,
     MailSettings,
-    RealmSettings,
     ServeSettings,
     Settings,
     TfaSettings,
@@ -27,6 +28,8 @@ from tfa_middleware.settings import (
 
 _PLAIN = ("tfa", "mail", "limits", "serve", "gateway", "forward_auth")
 _NAMED = ("realm", "verifier", "gateway")
+#: What stands below the prefix beside the realms.
+_TAKEN = frozenset({"static", "health", "ready", "auth"})
 _PASTE_NAMES = frozenset({"DEFAULT", "loggers", "handlers", "formatters"})
 _PASTE_HEADS = re.compile(
     r"(?:app|application|filter|filter-app|pipeline|composite|composit|server):.+|(?:logger|handler|formatter)_.+"
@@ -96,7 +99,21 @@ def _realm(name: str, given: Mapping[str, str], where: str) -> RealmSettings:
     place = Place(where, f"realm:{name}")
     if not NAME.fullmatch(name):
         raise place.error(f"a realm has {NAME_HELP}.")
-    return filled(RealmSettings, given, place, name=name)
+    if name in _TAKEN:
+        raise place.error(f"{name} is the name of a page of the middleware itself; call the realm otherwise.")
+    return filled(RealmSettings, {**_preset(given.get("preset", ""), place), **given}, place, name=name)
+
+
+def _preset(name: str, place: Place) -> Mapping[str, str]:
+    """The keys of a preset, which those of the realm itself win over one by one."""
+    if not name:
+        return {}
+    try:
+        text = preset.text(name)
+    except LookupError:
+        problem = f"no preset is called {name!r}; 'tfa presets' lists them."
+        raise place.error(problem, "preset", nearest(str(name), preset.names())) from None
+    return _parsed(text, f"preset {name}")[preset.SECTION]
 
 
 def _gateways(named: Sections, where: str) -> tuple[GatewaySettings, ...]:

@@ -12,7 +12,7 @@ import re
 import ssl
 from collections.abc import Callable, Iterable, Iterator
 
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, ReadTimeoutError
+from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
 from urllib3.response import HTTPResponse
 
 from tfa_middleware import proxy_request
@@ -182,7 +182,8 @@ class Blocks:
 
 def failed(upstream: Upstream, error: Exception) -> UpstreamError:
     """What went wrong, in words that quote nothing of the request (K1)."""
-    if isinstance(error, TimeoutError | ReadTimeoutError | ConnectTimeoutError):
+    refused = isinstance(error, NewConnectionError)  # for urllib3 a kind of ConnectTimeoutError
+    if isinstance(error, TimeoutError | ReadTimeoutError | ConnectTimeoutError) and not refused:
         return UpstreamError(upstream.url.shown, "it did not answer in time", 504)
     cause = error.__cause__ or error
     reason = str(cause) if isinstance(cause, BadAnswer) else getattr(cause, "strerror", None)

@@ -104,13 +104,14 @@ def gated(ini: str) -> tfa_middleware.TwoFactorMiddleware:
 
 def _await(process: subprocess.Popen[bytes], site: Site) -> None:
     end = time.monotonic() + PATIENCE
-    while not _listens(site.port):
+    while not listens(site.port):
         assert process.poll() is None, f"the server ended:\n{site.log}"
         assert time.monotonic() < end, f"the server does not answer:\n{site.log}"
         time.sleep(0.05)
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether somebody answers on this port of the loopback."""
     with socket.socket() as client:
         return client.connect_ex(("127.0.0.1", port)) == 0
 
