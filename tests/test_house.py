@@ -16,7 +16,8 @@ FILE_LIMIT, FUNCTION_LIMIT = 250, 35
 #: From the ground up, one step a line. A module imports only from lower steps, never from its own: modules of one step
 #: do not know each other. A new file needs its place here.
 STAIRCASE = """
-errors declare model i18n authorization addresses hold parts paths foreign preset rawtext recode stores verifiers
+errors declare model i18n authorization addresses hold parts paths
+foreign preset privatefile rawtext recode stores verifiers
 realm_settings
 settings codes cookies forms hold tags clock audit theme keys smtp serving
 sessionlike upstream_url
@@ -30,9 +31,9 @@ stores.opening realm
 gate services stepup streaming whoami
 linking
 accesslog admission answers attempt health mailing outside proxy_answer proxy_request replies upstream
-reverse_proxy routes
+adoption reverse_proxy routes
 proving rebinding standing
-attempts enrolling page
+attempts enrolling page turn
 answer_view challenge_view inside presenting
 entitlement
 enrol_view
@@ -41,7 +42,7 @@ views
 config_values
 config_gateway
 config_checks config_verifiers
-config advice reference wiring
+config advice reference wiring forward
 middleware
 assembly
 __init__ demo_mailbox demo_text cli_output

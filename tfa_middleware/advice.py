@@ -16,7 +16,7 @@ _APPS_KNOW = {"digits": 6, "period": 30, "step": 30, "interval": 30, "algorithm"
 
 def advise(settings: Settings) -> tuple[str, ...]:
     """Warnings about a configuration that is valid, one sentence or two each."""
-    found = [*_coverage(settings), *_site(settings), *_gateways(settings)]
+    found = [*_coverage(settings), *_site(settings), *_gateways(settings), *_forward(settings)]
     for realm in settings.realms:
         found += [f"[realm:{realm.name}] {text}" for text in (*_paths(realm), *_identity(realm), *_factors(realm))]
         found += [f"[realm:{realm.name}] {text}" for text in _header(realm)]
@@ -49,6 +49,12 @@ def _site(settings: Settings) -> Iterator[str]:
         yield "mail.smtp = console: writes every mail to the terminal, codes included. Set a mail server."
     if settings.tfa.store.startswith("memory:"):
         yield "store = memory: forgets used codes and locks at every start and serves one process only."
+
+
+def _forward(settings: Settings) -> Iterator[str]:
+    for realm in settings.realms if settings.forward_auth.secret_file else ():
+        if not realm.logout:
+            yield f"[realm:{realm.name}] forward auth without logout: the gate does not see a logout that goes past it."
 
 
 def _gateways(settings: Settings) -> Iterator[str]:

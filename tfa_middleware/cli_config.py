@@ -10,6 +10,7 @@ from tfa_middleware.advice import advise
 from tfa_middleware.cli_command import Commands, command, settings, with_file
 from tfa_middleware.cli_output import NOTE, OK, WARN, Output
 from tfa_middleware.errors import ConfigError
+from tfa_middleware.forward import read_secret
 from tfa_middleware.keys import Keys
 from tfa_middleware.reference import reference, reference_markdown
 from tfa_middleware.settings import Settings
@@ -39,6 +40,7 @@ def check(args: argparse.Namespace, out: Output) -> int:
     try:
         found = settings(args.file)
         _check_mail(found)
+        read_secret(found)
     except ConfigError as error:
         if not args.json:
             raise

@@ -16,9 +16,17 @@ from tfa_middleware.config_values import NAME, NAME_HELP, Place, filled, nearest
 from tfa_middleware.config_verifiers import verifiers
 from tfa_middleware.errors import ConfigError
 from tfa_middleware.realm_settings import RealmSettings
-from tfa_middleware.settings import GatewaySettings, LimitSettings, MailSettings, ServeSettings, Settings, TfaSettings
+from tfa_middleware.settings import (
+    ForwardAuthSettings,
+    GatewaySettings,
+    LimitSettings,
+    MailSettings,
+    ServeSettings,
+    Settings,
+    TfaSettings,
+)
 
-_PLAIN = ("tfa", "mail", "limits", "serve", "gateway")
+_PLAIN = ("tfa", "mail", "limits", "serve", "gateway", "forward_auth")
 _NAMED = ("realm", "verifier", "gateway")
 #: What stands below the prefix beside the realms.
 _TAKEN = frozenset({"static", "health", "ready", "auth"})
@@ -76,6 +84,7 @@ def _settings(sections: Sections, folder: Path, where: str) -> Settings:
         tfa=filled(TfaSettings, sections.get("tfa", {}), Place(where, "tfa")),
         mail=filled(MailSettings, sections.get("mail", {}), Place(where, "mail")),
         limits=filled(LimitSettings, sections.get("limits", {}), Place(where, "limits")),
+        forward_auth=filled(ForwardAuthSettings, sections.get("forward_auth", {}), Place(where, "forward_auth")),
         serve=_serve(sections, where),
         gateways=_gateways(named["gateway"], where),
         verifiers=verifiers(named["verifier"], used, where),

@@ -43,6 +43,9 @@ def check(settings: Settings) -> None:
         _check_rules(realm, place)
         _check_factors(realm, settings, place)
         _check_link(realm, place)
+        if settings.forward_auth.secret_file and not realm.whoami:
+            problem = "forward auth needs it: the gate does not see cookies that the application sets past it."
+            raise place.error(problem, "whoami")
     _check_claims(settings)
     check_gateways(settings)
 

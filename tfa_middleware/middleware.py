@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from tfa_middleware import cookies, forms, gate
 from tfa_middleware.accesslog import FAILED, OUTSIDE, OWN_PAGE, REFUSED, REMARK, Remark
+from tfa_middleware.adoption import Adoption, never
 from tfa_middleware.answers import Answers
 from tfa_middleware.attempt import Attempt
 from tfa_middleware.attempts import Attempts
 from tfa_middleware.authorization import BOUND, MALFORMED
 from tfa_middleware.errors import BadRequest, TwoFactorError, UpstreamError
+from tfa_middleware.forward import ForwardAuth
 from tfa_middleware.hold import App, ApplicationError, Environ, HeaderList, StartResponse, guarded
 from tfa_middleware.inside import Inside, Passage
 from tfa_middleware.outside import Outside
@@ -27,22 +28,9 @@ from tfa_middleware.services import Services
 from tfa_middleware.sessions import PASSED, PENDING, Bindings
 from tfa_middleware.settings import Settings
 from tfa_middleware.standing import Standing, Standings
+from tfa_middleware.turn import Action, Turn
 from tfa_middleware.views import Views
 from tfa_middleware.wiring import services as make_services
-
-
-@dataclass(frozen=True)
-class Turn:
-    """One request that the law decides on, with all that was read of it."""
-
-    request: Request
-    realm: Realm
-    path: str
-    standing: Standing
-    fields: forms.Fields
-
-
-Action = Callable[[Turn, StartResponse], Iterable[bytes]]
 
 
 class TwoFactorMiddleware:
@@ -59,7 +47,8 @@ class TwoFactorMiddleware:
         self._trusted = services.settings.tfa.trusted_proxies
         self._replies = Replies(services)
         self._routes = Routes(services)
-        self._standings = Standings(services)
+        past = bool(services.settings.forward_auth.secret_file)
+        self._standings = Standings(services, Adoption(self._app, services).take if past else never)
         self._answers = Answers(services)
         proving = Proving(services)
         self._outside = Outside(self._app, services)
@@ -81,6 +70,7 @@ class TwoFactorMiddleware:
             gate.TO_ENTRY: self._to_entry,
             gate.REFUSE: self._refuse,
         }
+        self._forward = ForwardAuth(services, self._routes, self._standings, self._judged, self._actions)
         realms = " ".join(one.name for one in settings.realms)
         services.audit.emit("config_loaded", source=settings.source, realms=realms)
 
@@ -88,6 +78,8 @@ class TwoFactorMiddleware:
         """One request: at once where its verdict is known, else by the law of the gate."""
         remark = environ.pop(REMARK) if REMARK in environ else None
         try:
+            if self._forward.asked(environ):
+                return self._forward(environ, start_response)
             route = self._routes.find(environ)
             if route.ours or route.realm is None:
                 return self._beside_the_law(route, environ, start_response, remark or Remark())
@@ -121,14 +113,18 @@ class TwoFactorMiddleware:
         self, request: Request, realm: Realm, start_response: StartResponse, remark: Remark
     ) -> Iterable[bytes]:
         """Read what the law looks at, decide, do it."""
+        turn, action = self._judged(request, realm)
+        record = turn.standing.record
+        remark.tell(action, realm.name, record.user if record else "")
+        return self._actions[action](turn, start_response)
+
+    def _judged(self, request: Request, realm: Realm) -> tuple[Turn, str]:
         path, standing = realm.classify(request), self._standings.of(request, realm)
         fields = self._read(request, path, standing)
         if standing.record is not None:
             standing = self._standings.of(request, realm)  # the body may have come slowly, while the pass ended
         turn = Turn(request, realm, path, standing, fields)
-        action = gate.decide(self._facts(turn))
-        remark.tell(action, realm.name, standing.record.user if standing.record else "")
-        return self._actions[action](turn, start_response)
+        return turn, gate.decide(self._facts(turn))
 
     # -- what the law looks at
 

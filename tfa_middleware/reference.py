@@ -11,7 +11,14 @@ from tfa_middleware import declare
 from tfa_middleware.config_values import expected, keys_of, required
 from tfa_middleware.config_verifiers import BUILT_IN
 from tfa_middleware.realm_settings import RealmSettings
-from tfa_middleware.settings import GatewaySettings, LimitSettings, MailSettings, ServeSettings, TfaSettings
+from tfa_middleware.settings import (
+    ForwardAuthSettings,
+    GatewaySettings,
+    LimitSettings,
+    MailSettings,
+    ServeSettings,
+    TfaSettings,
+)
 
 Field = dataclasses.Field[Any]
 
@@ -29,6 +36,7 @@ _ABOUT = {
     "mail": "How messages leave.",
     "limits": "Wrong codes and mails until somebody has to wait.",
     "serve": "The server of 'tfa serve'.",
+    "forward_auth": "The decision point of nginx, Caddy or Traefik.",
     "gateway": "A console behind 'tfa serve', in any language; several as [gateway:NAME].",
     "verifier": "One kind of second factor: [verifier:KIND]. 'use = package.module:Class' brings a kind of your own.",
 }
@@ -73,6 +81,7 @@ def _sections() -> Iterator[tuple[str, type]]:
     yield "mail", MailSettings
     yield "limits", LimitSettings
     yield "serve", ServeSettings
+    yield "forward_auth", ForwardAuthSettings
     yield "gateway", GatewaySettings
 
 

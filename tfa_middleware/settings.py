@@ -126,6 +126,15 @@ class GatewaySettings:
 
 
 @dataclass(frozen=True)
+class ForwardAuthSettings:
+    """[forward_auth]: nginx, Caddy or Traefik asks before it lets a request go straight to the application."""
+
+    secret_file: str = key(
+        text, "the file with the secret that the front server sends, 32 characters or more; empty: no forward auth", ""
+    )
+
+
+@dataclass(frozen=True)
 class Settings:
     """The whole configuration. ``verifiers`` maps a kind to (class, its settings); ``folder`` is where relative file
     names start."""
@@ -135,6 +144,7 @@ class Settings:
     mail: MailSettings = field(default_factory=MailSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     serve: ServeSettings = field(default_factory=ServeSettings)
+    forward_auth: ForwardAuthSettings = field(default_factory=ForwardAuthSettings)
     gateways: tuple[GatewaySettings, ...] = ()
     verifiers: Mapping[str, tuple[type, Any]] = field(default_factory=dict)
     folder: Path = field(default_factory=Path)
