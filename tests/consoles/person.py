@@ -11,7 +11,7 @@ from browser.phone import Phone
 from support.remote import Remote
 from webtest import TestResponse
 
-from consoles.table import PASSWORD, Console
+from consoles.table import PASSWORD, Console, basic
 
 PAGES = "/_tfa/user/"
 #: Some consoles give a session to one kind of browser.
@@ -25,21 +25,26 @@ class Visitor(Person):
 
     def __init__(self, console: Console, port: int) -> None:
         super().__init__(console, Remote(port))  # type: ignore[arg-type]
+        #: What a browser goes on sending, once a person has typed it into its own window.
+        self.presented: dict[str, str] = {}
 
     def get(self, path: str, headers: dict[str, str] | None = None, **more: Any) -> TestResponse:
         """Go to a page."""
-        return super().get(path, {**AGENT, **(headers or {})}, **more)
+        return super().get(path, {**AGENT, **self.presented, **(headers or {})}, **more)
 
     def fetch(self, path: str, method: str = "GET", headers: dict[str, str] | None = None, **more: Any) -> TestResponse:
         """Ask as a script does."""
-        return super().fetch(path, method, {**AGENT, **(headers or {})}, **more)
+        return super().fetch(path, method, {**AGENT, **self.presented, **(headers or {})}, **more)
 
     def post(self, path: str, fields: Any = "", headers: dict[str, str] | None = None) -> TestResponse:
         """Post a form of the page that is open."""
-        return super().post(path, fields, {**AGENT, **(headers or {})})
+        return super().post(path, fields, {**AGENT, **self.presented, **(headers or {})})
 
     def sign_in(self, user: str = "", password: str = PASSWORD) -> TestResponse:
         """Open the login page, fill in its form and send it."""
+        if self.console.basic:
+            self.presented = basic(user or self.console.people[0], password)
+            return self.get(self.console.entry)
         self.get(self.console.entry)
         return self.fill_in(user or self.console.people[0], password)
 
@@ -65,9 +70,19 @@ class Visitor(Person):
         found = re.search(r"""csrf_?[tT]oken['"]\]?(?::| =) ["']([^"']+)""", self.shown.text)
         return {"csrf_token": found[1]} if found else {}
 
+    def take_cookies_of(self, other: Person, *names: str, but: str = "-") -> None:
+        """Put another browser's cookies, and what it presents, into this one."""
+        super().take_cookies_of(other, *names, but=but)
+        self.presented = dict(getattr(other, "presented", {}))
+
     def sign_out(self) -> TestResponse:
         """Use the console's own logout: a path, a link of its page, or a form."""
         how = self.console.logout
+        if self.console.basic:  # only the gate's own
+            self.get(PAGES)
+            self.press("sign_out")
+            self.presented = {}
+            return self.shown
         if how.startswith("/"):
             return self.get(how)
         self.get(self.console.page)

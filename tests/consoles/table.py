@@ -45,7 +45,7 @@ class Console:
     """``keys`` of the realm beside its preset. ``entry`` shows the form of ``fields``, ``door`` takes it; ``page`` has
     ``inside`` with the name of who is logged in, in the place of ``{user}``; ``others`` need a login too. ``logout`` is
     a path, or a link on ``page`` by its selector; empty for a form. ``doors`` are other ways to log in. ``people`` are
-    those that it has."""
+    those that it has. ``basic``: there is no form, browsers send name and password in a header."""
 
     name: str
     script: str
@@ -64,6 +64,7 @@ class Console:
     doors: tuple[Door, ...] = ()
     people: tuple[str, ...] = (FIRST, SECOND)
     core: bool = False
+    basic: bool = False
 
     def __str__(self) -> str:
         return self.name
@@ -141,6 +142,21 @@ CONSOLES = (
         logout="/legacy/logout.jsp",
         core=True,
         doors=(Door("/legacy/login.jsp?username={user}&password={word}"),),
+    ),
+    Console(
+        name="tomcat-manager",
+        script="tomcat",
+        preset="tomcat-manager",
+        keys={"exempt": "/manager/text"},
+        entry="/manager/html",
+        page="/manager/html",
+        inside="Tomcat Web Application Manager",
+        error="401 Unauthorized",
+        others=("/manager/", "/manager/html/list", "/manager/status", "/manager/jmxproxy/?qry=*:*"),
+        client=Client("/manager/text/list", "/legacy:running"),
+        people=(FIRST,),
+        core=True,
+        basic=True,
     ),
     Console(
         name="dokuwiki",
