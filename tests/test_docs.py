@@ -20,8 +20,9 @@ from tfa_middleware import TwoFactorMiddleware, config
 from tfa_middleware.audit import EVENTS, Audit
 from tfa_middleware.cli import main
 from tfa_middleware.config_values import keys_of
+from tfa_middleware.realm_settings import RealmSettings
 from tfa_middleware.reference import BUILT_IN
-from tfa_middleware.settings import LimitSettings, MailSettings, RealmSettings, ServeSettings, TfaSettings
+from tfa_middleware.settings import LimitSettings, MailSettings, ServeSettings, TfaSettings
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"

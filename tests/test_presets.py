@@ -14,7 +14,7 @@ from tfa_middleware import config, preset
 from tfa_middleware.cli import main
 from tfa_middleware.config_values import keys_of
 from tfa_middleware.errors import ConfigError
-from tfa_middleware.settings import RealmSettings
+from tfa_middleware.realm_settings import RealmSettings
 
 #: What a newcomer writes.
 INI = """\

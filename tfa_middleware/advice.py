@@ -6,14 +6,8 @@ from collections.abc import Iterator
 
 from tfa_middleware.config_checks import inside
 from tfa_middleware.config_gateway import section
-from tfa_middleware.settings import (
-    ADMIN_IDLE,
-    ADMIN_LIFETIME,
-    USER_IDLE,
-    USER_LIFETIME,
-    RealmSettings,
-    Settings,
-)
+from tfa_middleware.realm_settings import RealmSettings
+from tfa_middleware.settings import ADMIN_IDLE, ADMIN_LIFETIME, USER_IDLE, USER_LIFETIME, Settings
 from tfa_middleware.upstream_url import UpstreamUrl
 
 #: What every authenticator app does right (REQUIREMENTS B4).

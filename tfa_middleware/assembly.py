@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tfa_middleware import config
+from tfa_middleware.accesslog import AccessLog, opened
 from tfa_middleware.advice import advise
 from tfa_middleware.clock import start_check
 from tfa_middleware.errors import ConfigError
@@ -17,7 +18,7 @@ from tfa_middleware.services import Services
 from tfa_middleware.settings import Settings
 from tfa_middleware.wiring import services
 
-__all__ = ["filter_app_factory", "gateway", "load", "services", "wrap"]
+__all__ = ["filter_app_factory", "gateway", "load", "logged", "services", "wrap"]
 
 _LOG = logging.getLogger("tfa_middleware")
 
@@ -27,12 +28,13 @@ def load(app: App, path: str | Path, *, paste: bool = False) -> TwoFactorMiddlew
     return wrap(app, config.read_paste(path) if paste else config.read(path))
 
 
-def gateway(path: str | Path) -> TwoFactorMiddleware:
+def gateway(path: str | Path) -> App:
     """The gateway that an INI file describes, for any WSGI server: ``gunicorn 'tfa_middleware:gateway("tfa.ini")'``.
 
-    Raises `ConfigError`, `KeyFileError` or `RecordError`.
+    The access log of [serve] is around it. Raises `ConfigError`, `KeyFileError` or `RecordError`.
     """
-    return wrap_upstreams(config.read(path))
+    settings = config.read(path)
+    return logged(wrap_upstreams(settings), settings)
 
 
 def wrap_upstreams(settings: Settings) -> TwoFactorMiddleware:
@@ -56,6 +58,13 @@ def wrap(app: App, settings: Settings, parts: Services | None = None) -> TwoFact
         _LOG.warning("%s", advice)
     start_check(settings.tfa.ntp_server)
     return middleware
+
+
+def logged(app: App, settings: Settings) -> App:
+    """``app`` with the access log of [serve] around it; ``app`` itself where that names none. Raises `ConfigError`."""
+    if not settings.serve.access_log:
+        return app
+    return AccessLog(app, opened(settings.serve.access_log, settings.folder), settings.tfa.trusted_proxies)
 
 
 def filter_app_factory(app: App, global_conf: Mapping[str, str], **local_conf: str) -> TwoFactorMiddleware:

@@ -23,6 +23,9 @@ from tfa_middleware.sessionlike import SESSION_NAMES, sets_session
 from tfa_middleware.sessions import PENDING, Session, new_id, visitor
 from tfa_middleware.whoami import ask
 
+#: Says to our own script that this very call is a login that waits.
+HELD = ("Tfa-Held", "1")
+
 
 class Attempts:
     """Forwards logins, each exactly once, and decides what the browser gets."""
@@ -40,7 +43,7 @@ class Attempts:
         realm, request = attempt.realm, attempt.request
         owner = new_id()
         attempt = replace(attempt, owner=owner, jar=realm.quarantine.acquire(owner, attempt.jar, attempt.owner))
-        environ = request.forwarded(cookies.header(attempt.jar), (*attempt.jar, *SESSION_NAMES))
+        environ = request.forwarded(cookies.header(attempt.jar), (*attempt.jar, *SESSION_NAMES, *realm.token_names))
         environ.pop("HTTP_ACCEPT_ENCODING", None)  # rules read the body
         answer = Answer(self._app, environ)
         body = answer.read(self._services.settings.tfa.hold_limit)
@@ -73,7 +76,8 @@ class Attempts:
 
     def hold_as(self, attempt: Attempt, held: Held, start_response: StartResponse) -> Iterable[bytes]:
         """Treat an answer as a good login of ``attempt.name`` with the cookies ``attempt.jar``."""
-        return self.go_on(attempt, Judged(GOOD, attempt.name, held, attempt.jar, attempt.name), start_response)
+        bound = attempt.realm.bound_to(attempt.realm.bearer(held.body))
+        return self.go_on(attempt, Judged(GOOD, attempt.name, held, attempt.jar, attempt.name, bound), start_response)
 
     def go_on(self, attempt: Attempt, judged: Judged, start_response: StartResponse) -> Iterable[bytes]:
         """Give out, or hold, the answer to a good login, as the policy has it for the account."""
@@ -100,16 +104,17 @@ class Attempts:
         held = replace(held, headers=tuple(without_ours(self._services, list(held.headers))))
         jar = cookies.overlay(attempt.jar, cookies.all_set(held.headers, now))
         verdict = realm.rule.judge(_outcome(held, now))
-        named = ""
+        bearer, named = realm.bearer(held.body), ""
         # A redirect may hide a good login behind the look of a failed one (next= the login page).
         if realm.rule.asks and (verdict != FAILED or held.redirects):
-            named, more = ask(self._app, attempt.request, realm, jar, self._services.settings.tfa.hold_limit)
+            named, more = ask(self._app, attempt.request, realm, jar, self._services.settings.tfa.hold_limit, bearer)
             if named:  # an answer to nobody is not this browser's, which never asked
                 held = replace(held, headers=tuple(cookies.merged(held.headers, more)))
                 jar = cookies.overlay(jar, cookies.all_set(more, now))
             verdict = GOOD if named else FAILED if verdict == UNDECIDED else verdict
         user = self.account(attempt, named)
-        return Judged(UNDECIDED if verdict == GOOD and not user else verdict, user, held, jar, named)
+        verdict = UNDECIDED if verdict == GOOD and not user else verdict
+        return Judged(verdict, user, held, jar, named, realm.bound_to(bearer))
 
     def account(self, attempt: Attempt, named: str) -> str:
         """Whose login it is. A name on the whoami page never spares somebody the factor of the name that he typed: the
@@ -181,6 +186,7 @@ class Attempts:
             owner=attempt.owner,
             named=judged.named,
             bound=judged.bound,
+            scripted=not request.navigation,
             enrols=enrols,
         )
         if not self._services.challenges.open(challenge):
@@ -189,7 +195,8 @@ class Attempts:
         if not enrols:
             self._proving.begin_preferred(realm, challenge, request)
         cookie = realm.cookie.header(Session(PENDING, challenge.id, int(now)))
-        return answered(self._replies.to_challenge(request, realm, [cookie]), request, start_response)
+        headers = [cookie, HELD] if realm.settings.login_script else [cookie]
+        return answered(self._replies.to_challenge(request, realm, headers), request, start_response)
 
     def undecided(self, attempt: Attempt, reason: str, start_response: StartResponse) -> Iterable[bytes]:
         """Nobody can tell whose session it is: nothing is given out, the log says why."""

@@ -51,6 +51,7 @@ class Challenge:
     others: Mapping[str, Any] = field(default_factory=dict, repr=False)  # kinds begun before, by kind
     tries: int = 0
     bound: Bindings = field(default_factory=dict)  # what the pass vouches for beside the jar: an Authorization
+    scripted: bool = False  # a script waits for the held answer
     enrols: bool = False  # nothing is enrolled and the policy asks for it
     invited: bool = False
 

@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from tfa_middleware import serving
 from tfa_middleware.cli_command import Commands, command, settings, with_file
 from tfa_middleware.cli_output import OK, Output
 from tfa_middleware.config_values import Place
@@ -41,7 +42,7 @@ def _port(text: str) -> int:
 
 
 def serve(args: argparse.Namespace, out: Output) -> int:
-    """Serve until interrupted; what happens is logged to standard error, a wrong clock and open ends too.
+    """Serve until SIGTERM or SIGINT; what happens is logged to standard error, a wrong clock and open ends too.
 
     Raises `ConfigError` where [serve] app cannot be loaded or the address is taken.
     """
@@ -51,10 +52,11 @@ def serve(args: argparse.Namespace, out: Output) -> int:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     found = settings(args.file)
     application = assembly.wrap_upstreams(found) if found.gateways else assembly.wrap(_application(found), found)
-    server = listening(application, found)
-    out.result(OK, f"{found.tfa.issuer} is served at http://{found.serve.listen}/")
+    sockets = serving.handed_over()
+    channels = listening(assembly.logged(application, found), found, sockets)
+    out.result(OK, f"{found.tfa.issuer} is served at http://{serving.where(sockets) or found.serve.listen}/")
     out.stream.flush()
-    server.run()
+    serving.run(channels, found.serve.stop_time)
     return 0
 
 

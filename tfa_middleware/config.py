@@ -15,18 +15,13 @@ from tfa_middleware.config_checks import check
 from tfa_middleware.config_values import NAME, NAME_HELP, Place, filled, nearest
 from tfa_middleware.config_verifiers import verifiers
 from tfa_middleware.errors import ConfigError
-from tfa_middleware.settings import (
-    GatewaySettings,
-    LimitSettings,
-    MailSettings,
-    RealmSettings,
-    ServeSettings,
-    Settings,
-    TfaSettings,
-)
+from tfa_middleware.realm_settings import RealmSettings
+from tfa_middleware.settings import GatewaySettings, LimitSettings, MailSettings, ServeSettings, Settings, TfaSettings
 
 _PLAIN = ("tfa", "mail", "limits", "serve", "gateway")
 _NAMED = ("realm", "verifier", "gateway")
+#: What stands below the prefix beside the realms.
+_TAKEN = frozenset({"static", "health", "ready", "auth"})
 _PASTE_NAMES = frozenset({"DEFAULT", "loggers", "handlers", "formatters"})
 _PASTE_HEADS = re.compile(
     r"(?:app|application|filter|filter-app|pipeline|composite|composit|server):.+|(?:logger|handler|formatter)_.+"
@@ -95,6 +90,8 @@ def _realm(name: str, given: Mapping[str, str], where: str) -> RealmSettings:
     place = Place(where, f"realm:{name}")
     if not NAME.fullmatch(name):
         raise place.error(f"a realm has {NAME_HELP}.")
+    if name in _TAKEN:
+        raise place.error(f"{name} is the name of a page of the middleware itself; call the realm otherwise.")
     return filled(RealmSettings, {**_preset(given.get("preset", ""), place), **given}, place, name=name)
 
 

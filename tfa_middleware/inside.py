@@ -49,8 +49,8 @@ class Passage:
 
     def forwarded(self) -> Environ:
         """The environ for the application."""
-        record, header = self.record, self.authorization
-        return self.request.forwarded(self.cookie, record.bindings, passed=True, authorization=header)
+        bound = (*self.record.bindings, *self.realm.token_names)
+        return self.request.forwarded(self.cookie, bound, passed=True, authorization=self.authorization)
 
     def jar(self) -> dict[str, str]:
         """The cookies that go along."""
@@ -135,21 +135,25 @@ class Inside:
         start_response(answer.status, headers)
         return Watched(Streamed(answer, body), watch)
 
-    def _says(self, passage: Passage, answer: Answer) -> tuple[str, dict[str, str]]:
-        """Whom the application names after an answer, and the cookies then; what that question set joins the answer's
-        headers. An answer that is still under way is left alone: the question comes from a thread of its own."""
-        limit, clock = self._services.settings.tfa.hold_limit, self._services.clock
-        jar = cookies.overlay(passage.jar(), cookies.all_set(answer.headers, clock()))
+    def _says(self, passage: Passage, answer: Answer) -> tuple[str, dict[str, str], str]:
+        """Whom the application names after an answer, the cookies then, and the token that the answer gives; what that
+        question set joins the answer's headers. An answer that is still under way is left alone: the question comes
+        from a thread of its own. Cookies and tokens are asked about one by one: none must hide whose another one is."""
+        limit, clock, realm = self._services.settings.tfa.hold_limit, self._services.clock, passage.realm
+        jar, now = cookies.overlay(passage.jar(), cookies.all_set(answer.headers, clock())), ""
         whole = not answer.is_stream and answer.gather(limit)
-        asked = ask if whole else ask_beside
-        now, more = asked(self._app, passage.request, passage.realm, jar, limit)
-        if passage.authorization and now in (
-            "",
-            passage.record.names,
-        ):  # it must not hide theirs
-            now, more = asked(self._app, passage.request, passage.realm, jar, limit, passage.authorization)
-        answer.headers = cookies.merged(answer.headers, more)
-        return now, cookies.overlay(jar, cookies.all_set(more, clock()))
+        given = realm.bearer(answer.taken) if whole else ""
+        for header in dict.fromkeys(("", given, passage.authorization)):
+            asked = ask if whole else ask_beside
+            told, more = asked(self._app, passage.request, realm, jar, limit, header)
+            if told or not passage.authorization:
+                answer.headers = cookies.merged(answer.headers, more)
+                jar = cookies.overlay(jar, cookies.all_set(more, clock()))
+            now = told or now
+            if told not in ("", passage.record.names):
+                break
+            given = "" if header == given and not told else given  # a token of nobody knows whom
+        return now, jar, given
 
     def _asked_again(
         self,
@@ -166,10 +170,11 @@ class Inside:
         The same account goes on. Another one is held as a new login. Nobody's session is no session.
         """
         realm, record = passage.realm, passage.record
-        now, jar = self._says(passage, answer)
+        now, jar, given = self._says(passage, answer)
         if now == record.names:
             if suspended:  # else it would bring back a pass that another request ended
                 self._services.passes.resume(record)
+            self._rebinding.renewed(realm, record, given)
             return self._given(passage, answer, start_response, watch, shown=shown)
         self._rebinding.end(record, ANOTHERS if now else NOBODYS)
         if not now or realm.settings.identity == "posted":

@@ -52,6 +52,11 @@ def markup(href: str, text: str, stylesheet: str, *, inline: bool = False) -> by
     return (sheet + block).encode("ascii", "xmlcharrefreplace")
 
 
+def script(source: str, base: str) -> bytes:
+    """Our script for login pages, which goes to the realm's pages under ``base``."""
+    return f'<script src="{escape(source)}" data-base="{escape(base)}"></script>'.encode("ascii", "xmlcharrefreplace")
+
+
 def wanted(environ: Mapping[str, Any]) -> bool:
     """Whether the request asks for a page to look at: not for a part of one, a frame or data for a script."""
     if environ.get("REQUEST_METHOD") != "GET" or "HTTP_X_REQUESTED_WITH" in environ:

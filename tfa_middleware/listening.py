@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from socket import socket
 from typing import Any
 
 from waitress import create_server
@@ -10,6 +11,7 @@ from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 
 from tfa_middleware.config_values import Place
+from tfa_middleware.serving import Channels
 from tfa_middleware.settings import Settings
 
 #: Octets of an answer that wait for a slow reader.
@@ -33,12 +35,17 @@ class Channel(HTTPChannel):  # type: ignore[misc]
     parser_class = Parser
 
 
-def listening(application: Callable[..., Any], found: Settings) -> Any:
-    """The server, ready to run. Raises `ConfigError` where the address is taken or none."""
+def listening(application: Callable[..., Any], found: Settings, sockets: Sequence[socket] = ()) -> Channels:
+    """The server, ready for `serving.run`: at ``sockets``, else at the address of the settings.
+
+    Raises `ConfigError` where the address is taken or none.
+    """
+    channels: Channels = {}
     try:
-        server = create_server(
+        create_server(
             application,
-            listen=found.serve.listen,
+            map=channels,
+            **({"sockets": list(sockets)} if sockets else {"listen": found.serve.listen}),
             threads=found.serve.threads,
             ident=None,
             # Behind a proxy that ends TLS, the application builds its addresses and checks origins by the public one.
@@ -53,8 +60,8 @@ def listening(application: Callable[..., Any], found: Settings) -> Any:
     except (OSError, ValueError) as error:
         problem = f"cannot listen at {found.serve.listen} ({error})."
         raise Place(found.source, "serve").error(problem, "listen") from None
-    # One server, or one for each address that a name stands for.
-    for one in (server, *getattr(server, "map", {}).values()):
+    # One server for each address that a name stands for.
+    for one in channels.values():
         if hasattr(one, "channel_class"):
             one.channel_class = Channel
-    return server
+    return channels

@@ -16,7 +16,7 @@ from tfa_middleware.authorization import hidden
 from tfa_middleware.errors import BadRequest
 from tfa_middleware.forms import Fields, query_fields
 from tfa_middleware.paths import Address, Globs, folded, joined
-from tfa_middleware.settings import RealmSettings
+from tfa_middleware.realm_settings import RealmSettings
 
 GOOD, FAILED, UNDECIDED = "good", "failed", "undecided"
 MAX_NAME = 256
@@ -121,6 +121,11 @@ class LoginRule:
             return self.canonical(found)
         except BadRequest:
             return ""
+
+    def token(self, body: bytes) -> str:
+        """The token in the answer to a login, or empty."""
+        found = _pointed(body, self._realm.token) if self._realm.token else ""
+        return found if isinstance(found, str) else ""
 
     def _by_pattern(self, body: bytes) -> str:
         found = self._realm.whoami_pattern.search(body.decode("utf-8", "replace"))

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from tfa_middleware import cookies, forms, gate
-from tfa_middleware.admission import Admission
+from tfa_middleware.accesslog import FAILED, OUTSIDE, OWN_PAGE, REFUSED, REMARK, Remark
+from tfa_middleware.answers import Answers
 from tfa_middleware.attempt import Attempt
 from tfa_middleware.attempts import Attempts
 from tfa_middleware.authorization import BOUND, MALFORMED
@@ -21,7 +22,7 @@ from tfa_middleware.proving import Proving
 from tfa_middleware.realm import LOGIN, PUBLIC, Realm
 from tfa_middleware.replies import Replies, answered
 from tfa_middleware.request import Request
-from tfa_middleware.routes import Routes
+from tfa_middleware.routes import Route, Routes
 from tfa_middleware.services import Services
 from tfa_middleware.sessions import PASSED, PENDING
 from tfa_middleware.settings import Settings
@@ -59,7 +60,7 @@ class TwoFactorMiddleware:
         self._replies = Replies(services)
         self._routes = Routes(services)
         self._standings = Standings(services)
-        self._admission = Admission(services)
+        self._answers = Answers(services)
         proving = Proving(services)
         self._outside = Outside(self._app, services)
         self._attempts = Attempts(self._app, services, self._replies, self._outside, proving)
@@ -85,24 +86,38 @@ class TwoFactorMiddleware:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """One request: at once where its verdict is known, else by the law of the gate."""
+        remark = environ.pop(REMARK, None)
         try:
             route = self._routes.find(environ)
-            if route.ours:
-                return self._views(Request.of(dict(environ), self._trusted), start_response)
-            if route.realm is None:
-                return self._outside.elsewhere(Request(dict(environ), route.address, self._trusted), start_response)
+            if route.ours or route.realm is None:
+                return self._beside_the_law(route, environ, start_response, remark or Remark())
             verdict = self._standings.quick(route, environ)
             if verdict is not None:
+                if remark is not None:
+                    remark.tell(gate.FORWARD_PASSED, route.realm.name, verdict.record.user)
                 request = Request(environ, route.address, self._trusted)
                 passage = Passage(request, route.realm, verdict.record, verdict.cookie, verdict.authorization)
                 return self._inside.serve(passage, start_response)
-            return self._by_the_law(Request.of(dict(environ), self._trusted), route.realm, start_response)
+            request = Request.of(dict(environ), self._trusted)
+            return self._by_the_law(request, route.realm, start_response, remark or Remark())
         except ApplicationError as error:
             raise (error.__cause__ or error) from None
         except Exception as error:  # noqa: BLE001 - the last resort: nothing is let through (K6)
+            (remark or Remark()).tell(REFUSED if isinstance(error, BadRequest) else FAILED)
             return self._failed(environ, start_response, error)
 
-    def _by_the_law(self, request: Request, realm: Realm, start_response: StartResponse) -> Iterable[bytes]:
+    def _beside_the_law(
+        self, route: Route, environ: Environ, start_response: StartResponse, remark: Remark
+    ) -> Iterable[bytes]:
+        """Our own pages, and what lies outside every realm."""
+        remark.tell(OWN_PAGE if route.ours else OUTSIDE)
+        if route.ours:
+            return self._views(Request.of(dict(environ), self._trusted), start_response)
+        return self._outside.elsewhere(Request(dict(environ), route.address, self._trusted), start_response)
+
+    def _by_the_law(
+        self, request: Request, realm: Realm, start_response: StartResponse, remark: Remark
+    ) -> Iterable[bytes]:
         """Read what the law looks at, decide, do it."""
         path, standing = realm.classify(request), self._standings.of(request, realm)
         fields = self._read(request, path, standing)
@@ -110,6 +125,7 @@ class TwoFactorMiddleware:
             standing = self._standings.of(request, realm)  # the body may have come slowly, while the pass ended
         turn = Turn(request, realm, path, standing, fields)
         action = gate.decide(self._facts(turn))
+        remark.tell(action, realm.name, standing.record.user if standing.record else "")
         return self._actions[action](turn, start_response)
 
     # -- what the law looks at
@@ -138,7 +154,7 @@ class TwoFactorMiddleware:
     # -- what becomes of a request
 
     def _forward_bare(self, turn: Turn, start_response: StartResponse) -> Iterable[bytes]:
-        return self._outside.bare(turn.request, start_response)
+        return self._outside.bare(turn.request, turn.realm, start_response)
 
     def _forward_exempt(self, turn: Turn, start_response: StartResponse) -> Iterable[bytes]:
         return self._outside.exempt(turn.request, turn.realm, start_response)
@@ -149,7 +165,7 @@ class TwoFactorMiddleware:
     def _forward_passed(self, turn: Turn, start_response: StartResponse) -> Iterable[bytes]:
         passage = _passage(turn)
         if turn.path == LOGIN and turn.request.method == "GET":
-            held = self._admission.take_page(turn.realm, passage.record.id, turn.request.address.path)
+            held = self._answers.take_page(turn.realm, passage.record.id, turn.request.address.path)
             if held is not None:
                 start_response(held.status, held.page_headers())
                 return [held.body]

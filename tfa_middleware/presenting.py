@@ -13,7 +13,6 @@ import webob
 
 from tfa_middleware.attempt import Attempt, Judged
 from tfa_middleware.attempts import Attempts
-from tfa_middleware.authorization import NAME
 from tfa_middleware.held import Held
 from tfa_middleware.hold import App, HeaderList, StartResponse
 from tfa_middleware.login import FAILED, GOOD, UNDECIDED
@@ -67,8 +66,7 @@ class Presenting:
             reason = "the entry page does not tell a right password from none: set whoami"
             return self._attempts.undecided(attempt, reason, start_response)
         held = Held("303 See Other", (("Location", wanted or _home(realm)),), b"", request.url)
-        bound = {NAME: realm.tags.all(NAME, value)[:1]}
-        return self._attempts.go_on(attempt, Judged(GOOD, user, held, {}, named, bound), start_response)
+        return self._attempts.go_on(attempt, Judged(GOOD, user, held, {}, named, realm.bound_to(value)), start_response)
 
     def _asked(self, request: Request, realm: Realm, value: str) -> tuple[str, str]:
         """Whether a password is right, and whom whoami names. Without whoami it is right where the entry page opens by

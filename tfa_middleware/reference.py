@@ -10,14 +10,8 @@ from typing import Any, TextIO
 from tfa_middleware import declare
 from tfa_middleware.config_values import expected, keys_of, required
 from tfa_middleware.config_verifiers import BUILT_IN
-from tfa_middleware.settings import (
-    GatewaySettings,
-    LimitSettings,
-    MailSettings,
-    RealmSettings,
-    ServeSettings,
-    TfaSettings,
-)
+from tfa_middleware.realm_settings import RealmSettings
+from tfa_middleware.settings import GatewaySettings, LimitSettings, MailSettings, ServeSettings, TfaSettings
 
 Field = dataclasses.Field[Any]
 

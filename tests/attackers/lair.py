@@ -27,6 +27,7 @@ ENOUGH = 40
 #: In an environ: which worker takes the request.
 WORKER = "zoo.worker"
 _TICKET = re.compile(rb"localStorage.ticket = '(\w+)'")
+_TOKEN = re.compile(rb'"token": "(\w+)"')
 _HIDDEN = re.compile(rb'type="hidden" name="(?!csrf_token)([^"]+)" value="([^"]*)"')
 
 
@@ -62,7 +63,8 @@ class Witness:
                 if SECRET in block and not honest:
                     self._leaked(environ)
                 elif honest:
-                    self.cookies |= {("x-ticket", found.decode()): None for found in _TICKET.findall(block)}
+                    found = [*_TICKET.findall(block), *_TOKEN.findall(block)]
+                    self.cookies |= {("x-ticket", one.decode()): None for one in found}
                 yield block
         finally:
             getattr(blocks, "close", lambda: None)()
@@ -105,6 +107,8 @@ class Prowler(Client):
         if self.lair.animal.realm.get("authorization"):
             self.header = environ.setdefault("HTTP_AUTHORIZATION", self.header)
         reply = super()._sent(environ)
+        if found := _TOKEN.search(reply.body):
+            self.header = f"Bearer {found[1].decode()}"
         self.ticket = next((found.decode() for found in _TICKET.findall(reply.body)), self.ticket)
         return reply
 
@@ -129,6 +133,7 @@ class Prowler(Client):
         if b'value="verify"' in self.get("/_tfa/user/challenge").body:
             reply = self.press("verify", code=self.lair.code(OWN))
             self.lair.tick()
+            self.get("/_tfa/user/answer", HTTP_SEC_FETCH_MODE="cors")
             if reply.location.startswith("/login"):
                 self.get(reply.location)
 

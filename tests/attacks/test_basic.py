@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 from pathlib import Path
 from typing import Any
 
+import pyotp
 import pytest
 from zoo.habits import Guarded, Seated
 
@@ -264,7 +266,13 @@ def test_everybody_enrols_where_the_policy_says_so(tmp_path: Path) -> None:
     assert client.get("/private", **sends(basic("trent"))).location == CHALLENGE
     assert client.get(CHALLENGE).location == "/_tfa/user/enrol"
     assert stage.client().get("/private", **sends(basic("trent", "wrong"))).code == 401
+    client.press("start", "/_tfa/user/enrol", kind="totp")
+    page = client.get("/_tfa/user/enrol/totp").body
+    secret = re.sub(rb"\s", b"", re.search(rb"<code>([A-Z2-7 ]+)</code>", page)[1]).decode()  # type: ignore[index]
+    client.press("confirm", "/_tfa/user/enrol/totp", code=pyotp.TOTP(secret).at(int(stage.bench.clock.now)))
     assert stage.console.served == {}
+    assert b"SECRET of trent" in client.get("/private", **sends(basic("trent"))).body
+    assert client.get("/private").code == 401
 
 
 class Open(Guarded):

@@ -31,6 +31,7 @@ from zoo.habits import (
     Seated,
     Signed,
     Ticketed,
+    Tokened,
 )
 from zoo.knocks import Door, by_basic, by_form, by_json, by_query
 from zoo.manners import (
@@ -75,6 +76,14 @@ def by_address(browser: Browser, user: str) -> None:
     browser.get(f"/login?username={user}&password=right")
 
 
+def with_token(browser: Browser) -> None:
+    """The page's script fetches the answer to its login, and goes on with the token in it."""
+    answer = browser.fetch("/_tfa/user/answer")
+    if answer.status_int == 200:
+        browser.client.authorization = ("Bearer", answer.json["token"])
+    browser.fetch("/private")
+
+
 def private(browser: Browser) -> None:
     """Open a page behind the login."""
     browser.get("/private")
@@ -113,6 +122,12 @@ def _json(tokens: bool) -> Callable[[], Beast]:
     return partial(Scripted, IN_PLACE, {"/login": reads_json()}, tokens=tokens)
 
 
+def _tokened(make: Callable[[], Beast], **realm: str) -> dict[str, Any]:
+    rules = {"success": "json:/ok=true", "authorization": "bearer", "token": "/token"}
+    doors = (by_json("/login"),)
+    return {"make": make, "realm": {**rules, **realm}, "doors": doors, "enter": by_script, "opens": with_token}
+
+
 def _second(habit: str, user: str = "username", password: str = "password") -> dict[str, Any]:
     """A second door that no rule lists."""
     door = lax if (user, password) == ("username", "password") else reads_form(user, password)
@@ -139,6 +154,9 @@ BARE: list[Animal] = [
     Animal("remember-me opens alone", partial(Remembering, IN_PLACE), opening=("sid", "remember_token")),
     Animal("JSON login, cookie", _json(False), {"success": "json:/ok=true"}, (by_json("/login"),), by_script),
     Animal("JSON login, token beside", _json(True), {"success": "json:/ok=true"}, (by_json("/login"),), by_script),
+    Animal("JSON login, token alone", **_tokened(Tokened), opening=()),
+    Animal("JSON login, token alone; whoami", **_tokened(Tokened, **WHOAMI), opening=()),
+    Animal("JSON login, token beside, let in", **_tokened(_json(True))),
     Animal("ticket in the page, own header", Ticketed, {"success": "body:ticket"}, opens=with_ticket, opening=()),
     Animal("Basic beside the form", partial(Basic, IN_PLACE), doors=(FORM, by_basic("/private"), by_basic("/login"))),
     Animal("Basic beside the form, let in", **{**_guarded(partial(Basic, IN_PLACE), **WHOAMI), "doors": BOTH}),

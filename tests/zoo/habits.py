@@ -11,7 +11,7 @@ from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl
 
-from attacks.apps import HTML, Door, Environ, Headers
+from attacks.apps import HTML, Door, Environ, Headers, by_json
 from itsdangerous import BadData, URLSafeSerializer
 
 from zoo.beast import Beast, Start, lax
@@ -71,6 +71,16 @@ class Scripted(Beast):
     def welcome(self, start: Start, user: str, headers: Headers) -> Iterable[bytes]:
         facts = {"ok": True, "user": f"SECRET of {user}", "token": self._fresh(user) if self.tokens else None}
         return self._answer(start, "200 OK", [("Content-Type", "application/json"), *headers], json.dumps(facts))
+
+
+class Tokened(Scripted):
+    """The token in the answer to its JSON login is all there is; scripts send it in the header Authorization."""
+
+    def __init__(self) -> None:
+        super().__init__(doors={"/login": by_json()}, tokens=True)
+
+    def cookie_of(self, session: str) -> Headers:
+        return []
 
 
 class Ticketed(Beast):
