@@ -151,7 +151,7 @@ CONSOLES = (
         entry="/manager/html",
         page="/manager/html",
         inside="Tomcat Web Application Manager",
-        error="401 Unauthorized",
+        error="Tomcat Manager Application",
         others=("/manager/", "/manager/html/list", "/manager/status", "/manager/jmxproxy/?qry=*:*"),
         client=Client("/manager/text/list", "/legacy:running"),
         people=(FIRST,),

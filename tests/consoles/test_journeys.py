@@ -63,7 +63,8 @@ class Journey:
     def shows_the_consoles_own_error(self) -> None:
         person = self.person()
         person.sign_in(password="wrong")
-        assert self.console.error in person.follow().text
+        said = person.follow()
+        assert self.console.error in said.text + said.headers.get("WWW-Authenticate", "")
         assert not person.is_inside(self.first)
 
     def enrols(self) -> Phone:
