@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from tfa_middleware.config_values import keys_of
 from tfa_middleware.errors import ConfigError
 from tfa_middleware.realm_settings import RealmSettings
 
+ROOT = Path(__file__).parent.parent
 #: What a newcomer writes.
 INI = """\
 [tfa]
@@ -103,6 +105,18 @@ def test_a_wrong_key_beside_it_is_told_of_the_realm() -> None:
     with pytest.raises(ConfigError, match="unknown key") as caught:
         read("trac", looout="/logout")
     assert (caught.value.section, caught.value.key, caught.value.nearest) == ("realm:user", "looout", "logout")
+
+
+def test_each_has_its_section_of_the_documentation() -> None:
+    shown = subprocess.run(
+        [sys.executable, "-c", "import declared; print('\\n'.join(declared.presets()))"],
+        cwd=ROOT / "docs" / "ext",
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert re.findall(r"^(\S+)\n-+$", shown, re.MULTILINE) == list(preset.names())
+    assert ".. tfa-presets::" in (ROOT / "docs" / "presets.rst").read_text(encoding="utf-8")
 
 
 def test_the_command_lists_them(capsys: pytest.CaptureFixture[str]) -> None:

@@ -45,7 +45,8 @@ class Console:
     """``keys`` of the realm beside its preset. ``entry`` shows the form of ``fields``, ``door`` takes it; ``page`` has
     ``inside`` with the name of who is logged in, in the place of ``{user}``; ``others`` need a login too. ``logout`` is
     a path, or a link on ``page`` by its selector; empty for a form. ``doors`` are other ways to log in. ``people`` are
-    those that it has."""
+    those that it has. ``basic``: there is no form, browsers send name and password in a header.
+    ``token``: a script logs in by ``door``, and goes on with what stands there in the answer."""
 
     name: str
     script: str
@@ -64,6 +65,8 @@ class Console:
     doors: tuple[Door, ...] = ()
     people: tuple[str, ...] = (FIRST, SECOND)
     core: bool = False
+    basic: bool = False
+    token: str = ""
 
     def __str__(self) -> str:
         return self.name
@@ -141,6 +144,21 @@ CONSOLES = (
         logout="/legacy/logout.jsp",
         core=True,
         doors=(Door("/legacy/login.jsp?username={user}&password={word}"),),
+    ),
+    Console(
+        name="tomcat-manager",
+        script="tomcat",
+        preset="tomcat-manager",
+        keys={"exempt": "/manager/text"},
+        entry="/manager/html",
+        page="/manager/html",
+        inside="Tomcat Web Application Manager",
+        error="Tomcat Manager Application",
+        others=("/manager/", "/manager/html/list", "/manager/status", "/manager/jmxproxy/?qry=*:*"),
+        client=Client("/manager/text/list", "/legacy:running"),
+        people=(FIRST,),
+        core=True,
+        basic=True,
     ),
     Console(
         name="dokuwiki",
@@ -273,5 +291,28 @@ CONSOLES = (
             Door(f"/cacti/user_admin.php?{_CACTI}&remember_me=on"),
             Door("/cacti/include/global.php", _CACTI),
         ),
+    ),
+    Console(
+        name="node-red",
+        script="node-red",
+        preset="node-red",
+        keys={"exempt": "/api/"},
+        entry="/",
+        door="/auth/token",
+        page="/settings",
+        inside='"username":"{user}"',
+        error="Invalid resource owner credentials",
+        others=("/flows", "/nodes", "/icons/", "/settings/user", "/context/global", "/comms"),
+        client=Client("/api/hello", "hello program"),
+        doors=(
+            Door(
+                "/auth/token",
+                '{"grant_type": "password", "client_id": "node-red-editor", "scope": "*",'
+                ' "username": "{user}", "password": "{word}"}',
+                "application/json",
+            ),
+            Door("/auth/token?username={user}", "client_id=node-red-admin&grant_type=password&scope=*&password={word}"),
+        ),
+        token="access_token",
     ),
 )

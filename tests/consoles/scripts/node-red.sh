@@ -6,10 +6,10 @@ hash=$(cd "$NODE" && node -e 'console.log(require("bcryptjs").hashSync(process.a
 cat > settings.js <<JS
 module.exports = {
   uiPort: $PORT, uiHost: "127.0.0.1", flowFile: "flows.json", telemetry: {enabled: false},
-  httpNodeRoot: "/flows",
+  httpNodeRoot: "/api",
   adminAuth: {type: "credentials", users: [
     {username: "$FIRST", password: "$hash", permissions: "*"},
-    {username: "$SECOND", password: "$hash", permissions: "read"},
+    {username: "$SECOND", password: "$hash", permissions: "*"},
   ]},
 };
 JS
