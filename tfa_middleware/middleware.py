@@ -79,6 +79,7 @@ class TwoFactorMiddleware:
         remark = environ.pop(REMARK) if REMARK in environ else None
         try:
             if self._forward.asked(environ):
+                (remark or Remark()).tell(OWN_PAGE)
                 return self._forward(environ, start_response)
             route = self._routes.find(environ)
             if route.ours or route.realm is None:
