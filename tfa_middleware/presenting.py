@@ -17,6 +17,7 @@ from tfa_middleware.authorization import asks_by_basic
 from tfa_middleware.held import Held
 from tfa_middleware.hold import App, StartResponse
 from tfa_middleware.login import FAILED, GOOD, UNDECIDED
+from tfa_middleware.paths import joined
 from tfa_middleware.realm import Realm
 from tfa_middleware.replies import Replies, answered
 from tfa_middleware.request import Request
@@ -77,8 +78,9 @@ class Presenting:
             return (GOOD if named else FAILED), named
         if at_entry(self._app, request, realm)[0] != 401:
             return UNDECIDED, ""
-        status, _ = at_entry(self._app, request, realm, value)
-        return (GOOD if 200 <= status < 400 else FAILED if status < 500 else UNDECIDED), ""
+        status, headers = at_entry(self._app, request, realm, value)
+        away = realm.rule.leads_away(str(status), headers, joined(request.url, realm.entry))
+        return (GOOD if 200 <= status < 300 or away else FAILED if status < 500 else UNDECIDED), ""
 
     # -- asking for the password
 

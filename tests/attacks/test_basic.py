@@ -293,6 +293,29 @@ class Broken(Guarded):
         return super().shown(environ, start, session, who, path)
 
 
+class Polite(Guarded):
+    """Answers a wrong password by a redirect to its own entry page, and a right one by one to another page."""
+
+    def shown(self, environ: Any, start: Any, session: str, who: str, path: str) -> Any:
+        if path == "/login" and "HTTP_AUTHORIZATION" in environ:
+            target = "/private" if who else "/login?wrong"
+            return self._answer(start, "302 Found", [("Location", target)])
+        return super().shown(environ, start, session, who, path)
+
+
+@pytest.mark.parametrize(("status", "good"), [(None, True), ("403 Forbidden", False), ("429 Too Many Requests", False)])
+def test_only_an_entry_page_that_opens_says_yes(tmp_path: Path, status: str | None, good: bool) -> None:
+    stage = Vault(tmp_path, Polite())
+    if status:
+        stage.console.shown = lambda environ, start, *_: stage.console._answer(
+            start, status if "HTTP_AUTHORIZATION" in environ else "401 Unauthorized", []
+        )
+    for user in ("alice", "trent"):
+        reply = stage.client().get("/private", **sends(basic(user)))
+        assert (reply.code == 303) is good
+        assert stage.client().get("/private", **sends(basic(user, "wrong"))).code in (401, 403)
+
+
 @pytest.mark.parametrize("console", [Open, Broken])
 @pytest.mark.parametrize("user", ["alice", "trent"])
 def test_what_tells_nothing_about_a_password_opens_nothing(tmp_path: Path, console: Any, user: str) -> None:
