@@ -79,7 +79,7 @@ def test_without_a_console_there_is_no_gateway(tmp_path: Path) -> None:
         ("http+unix://%2Frun%2Fconsole.sock/app", "unix:/run/console.sock/app", True),
     ],
 )
-def test_addresses(text: str, shown: str, near: bool, tmp_path: Path) -> None:
+def test_addresses(text: str, shown: str, near: bool, tmp_path: Path) -> None:  # A20, case 102
     url = UpstreamUrl.parse(text)
     assert (url.shown, url.near) == (shown, near)
     warned = "in the clear" in " ".join(advise(read(tmp_path, f"[gateway]\nupstream = {text}\n")))

@@ -136,6 +136,7 @@ class TestUpstream:
         assert (code, found[0][0]) == (0, "ok")
 
     def test_a_console_that_answers_past_the_gateway_is_a_warning(self, doctor: Doctor, everywhere: int) -> None:
+        # A20, case 102
         doctor.add("gateway", f"upstream = http://127.0.0.1:{everywhere}")
         code, found = doctor("upstream")
         assert (code, found[0][0]) == (0, "warning")
