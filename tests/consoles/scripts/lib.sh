@@ -7,6 +7,7 @@ set -euo pipefail
 mkdir -p "$1"
 FOLDER=$(cd "$1" && pwd) PORT=$2
 CACHE=${TFA_CONSOLES_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/tfa-consoles}
+OWNER=$HOME
 export HOME=$FOLDER
 cd "$FOLDER"
 
@@ -26,11 +27,11 @@ venv() {
   may_install "$*"
   rm -rf "$VENV"
   "${PYTHON:-python3}" -m venv "$VENV"
-  "$VENV/bin/pip" install -q --disable-pip-version-check "$@"
+  HOME=$OWNER "$VENV/bin/pip" install -q --disable-pip-version-check "$@"
   echo "$*" > "$VENV/.installed"
 }
 
-# node NAME PACKAGE@VERSION: a folder of that name in the cache with a package of npm, in NODE.
+# node_package NAME PACKAGE@VERSION: a folder of that name in the cache with a package of npm, in NODE.
 node_package() {
   NODE=$CACHE/$1
   [ "$(cat "$NODE/.installed" 2>/dev/null)" = "$2" ] && return
@@ -38,7 +39,7 @@ node_package() {
   may_install "$2"
   rm -rf "$NODE"; mkdir -p "$NODE"
   (cd "$NODE" && echo '{"name": "console", "version": "1.0.0", "private": true}' > package.json &&
-    npm install --no-audit --no-fund --silent "$2")
+    HOME=$OWNER npm install --no-audit --no-fund --silent "$2")
   echo "$2" > "$NODE/.installed"
 }
 

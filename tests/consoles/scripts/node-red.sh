@@ -15,9 +15,10 @@ module.exports = {
 JS
 cat > flows.json <<'JSON'
 [{"id": "t", "type": "tab", "label": "Flow"},
- {"id": "i", "type": "http in", "z": "t", "name": "", "url": "/hello", "method": "get", "x": 100, "y": 100, "wires": [["f"]]},
- {"id": "f", "type": "change", "z": "t", "rules": [{"t": "set", "p": "payload", "pt": "msg", "to": "hello program", "tot": "str"}],
-  "x": 250, "y": 100, "wires": [["o"]]},
+ {"id": "i", "type": "http in", "z": "t", "name": "", "url": "/hello", "method": "get", "x": 100, "y": 100,
+  "wires": [["f"]]},
+ {"id": "f", "type": "change", "z": "t", "x": 250, "y": 100, "wires": [["o"]],
+  "rules": [{"t": "set", "p": "payload", "pt": "msg", "to": "hello program", "tot": "str"}]},
  {"id": "o", "type": "http response", "z": "t", "name": "", "x": 400, "y": 100, "wires": []}]
 JSON
 exec node "$NODE/node_modules/.bin/node-red" -u "$FOLDER" -s "$FOLDER/settings.js"

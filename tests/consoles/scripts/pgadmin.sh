@@ -18,11 +18,32 @@ for name in ("SESSION_DB_PATH", "STORAGE_DIR", "AZURE_CREDENTIAL_CACHE_DIR", "KE
     setattr(config, name, os.path.join(folder, name.lower()))
 config.DEFAULT_SERVER, config.DEFAULT_SERVER_PORT = "127.0.0.1", $PORT
 config.UPGRADE_CHECK_ENABLED = config.MASTER_PASSWORD_REQUIRED = False
-script = sys.argv[1]
-sys.argv = sys.argv[1:]
-runpy.run_path(os.path.join("$site", script), run_name="__main__")
+
+
+import pgadmin
+
+create = pgadmin.create_app
+
+
+def create_with_people(*arguments):
+    """The application, whose first start makes its first account, with a second one."""
+    app = create(*arguments)
+    from flask_security.utils import hash_password
+    from pgadmin.model import Role, db
+
+    with app.test_request_context():
+        person = {"email": "$SECOND@example.com", "username": "$SECOND@example.com", "active": True}
+        role = Role.query.filter_by(name="User").first()
+        app.extensions["security"].datastore.create_user(
+            **person, password=hash_password("$PASSWORD"), roles=[role], auth_source="internal"
+        )
+        db.session.commit()
+    return app
+
+
+pgadmin.create_app = create_with_people
+sys.argv = ["$site/pgAdmin4.py"]
+runpy.run_path(sys.argv[0], run_name="__main__")
 PY
 export PGADMIN_SETUP_EMAIL=$FIRST@example.com PGADMIN_SETUP_PASSWORD=$PASSWORD
-"$VENV/bin/python" start.py setup.py setup-db > setup.log 2>&1 || { cat setup.log; exit 1; }
-"$VENV/bin/python" start.py setup.py add-user $SECOND@example.com "$PASSWORD" --role User >> setup.log 2>&1 || { cat setup.log; exit 1; }
-exec "$VENV/bin/python" start.py pgAdmin4.py
+exec "$VENV/bin/python" start.py
