@@ -185,8 +185,13 @@ class Lair:
         self.app = Witness([bench.app for bench in self.benches])
 
     def code(self, user: str) -> str:
-        """The present code of somebody's app."""
+        """The present code of somebody's app; of the attacker's never one that happens to be the victim's too."""
+        while user != VICTIM and self.bench.code(self.keys[user]) in self._codes(VICTIM):
+            self.tick()
         return self.bench.code(self.keys[user])
+
+    def _codes(self, user: str) -> list[str]:
+        return [self.bench.code(self.keys[user], steps) for steps in range(-2, 3)]
 
     def tick(self, seconds: float = 30) -> None:
         """Let time pass, for every worker."""
