@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -178,6 +179,7 @@ class Journey:
         past = Visitor(self.console, self.port)
         past.take_cookies_of(person, but="__Host-")
         assert past.is_inside(self.first)
+        time.sleep(1.1)  # a worker looks once a second at most whether anything was revoked
         assert not person.is_inside(self.first)
         person.sign_in()
         assert person.waits()
