@@ -30,7 +30,7 @@ gate services stepup streaming whoami
 admission linking mailing outside replies routes
 proving rebinding standing
 attempts enrolling page
-challenge_view inside
+challenge_view hotpath inside
 entitlement
 enrol_view
 manage_view

@@ -11,6 +11,7 @@ from tfa_middleware.admission import Admission
 from tfa_middleware.attempts import Attempt, Attempts
 from tfa_middleware.errors import BadRequest, TwoFactorError
 from tfa_middleware.hold import App, ApplicationError, Environ, HeaderList, StartResponse, guarded
+from tfa_middleware.hotpath import HotPath
 from tfa_middleware.inside import Inside, Passage
 from tfa_middleware.outside import Outside
 from tfa_middleware.paths import NOWHERE
@@ -61,6 +62,7 @@ class TwoFactorMiddleware:
         self._outside = Outside(self._app, services)
         self._attempts = Attempts(self._app, services, self._replies, self._outside, proving)
         self._inside = Inside(self._app, services, self._replies, self._attempts)
+        self._hot = HotPath(self._app, services, self._routes)
         self._views = Views(services, self._replies, self._standings, proving)
         self._actions: dict[str, Action] = {
             gate.FORWARD_BARE: self._forward_bare,
@@ -80,6 +82,9 @@ class TwoFactorMiddleware:
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """One request: at once where its verdict is known, else by the law of the gate."""
         try:
+            answer = self._hot.serve(environ, start_response)
+            if answer is not None:
+                return answer
             route = self._routes.find(environ)
             if route.ours:
                 return self._views(Request.of(dict(environ), self._trusted), start_response)

@@ -174,7 +174,7 @@ class Request:
     def forwarded(self, cookie: str, bound: Iterable[str] = (), *, tokens: bool = False) -> Environ:
         """The environ for the application: just this Cookie header, no identity headers, no Authorization unless
         ``tokens``, no session id in the query under a name in ``bound``. A copy; the server's stays as it was (H10)."""
-        dropped = is_identity if tokens else _is_credential
+        dropped = is_identity if tokens else is_credential
         environ = {key: value for key, value in self.environ.items() if not dropped(key)}
         environ.pop("HTTP_COOKIE", None)
         if cookie:
@@ -192,7 +192,8 @@ def is_identity(key: str) -> bool:
 
 
 @lru_cache(4096)
-def _is_credential(key: str) -> bool:
+def is_credential(key: str) -> bool:
+    """Whether an environ's key holds what goes along with nobody's pass: an identity, or a token outside cookies."""
     return is_identity(key) or key in TOKENS or _TOKEN_LIKE.fullmatch(key) is not None
 
 
