@@ -18,7 +18,7 @@ from tfa_middleware.paths import NOWHERE
 from tfa_middleware.proving import Proving
 from tfa_middleware.realm import LOGIN, PUBLIC, Realm
 from tfa_middleware.replies import Replies, answered
-from tfa_middleware.request import Request
+from tfa_middleware.request import Request, has_body
 from tfa_middleware.routes import Routes
 from tfa_middleware.services import Services
 from tfa_middleware.sessions import PASSED, PENDING
@@ -104,8 +104,8 @@ class TwoFactorMiddleware:
         """Read what the law looks at, decide, do it."""
         path, standing = realm.classify(request), self._standings.of(request, realm)
         fields = self._read(request, path, standing)
-        if standing.record is not None:
-            standing = self._standings.of(request, realm)  # the body may have come slowly, while the pass ended
+        if standing.record is not None and has_body(request.environ):
+            standing = self._standings.of(request, realm)  # it may have come slowly, while the pass ended
         turn = Turn(request, realm, path, standing, fields)
         action = gate.decide(self._facts(turn))
         return self._actions[action](turn, start_response)
