@@ -2,8 +2,8 @@
 
 Most requests of a passed browser ask for a page, a picture or data, by a path that is no login, without a form. Their
 verdict was found before, for this very Cookie header, so nothing is parsed here. What is left to do is to keep the
-credentials of others out of the environ, and to look at what the answer sets. Both look at *names* alone: which names of
-an environ are dropped is remembered for each set of names, and an answer all of whose header names are known to be
+credentials of others out of the environ, and to look at what the answer sets. Both look at *names* alone: which names
+of an environ are dropped is remembered for each set of names, and an answer all of whose header names are known to be
 harmless is passed on as it is. Everything else goes the careful way of `Inside` and `Rebinding`.
 """
 
@@ -26,14 +26,13 @@ from tfa_middleware.services import Services
 from tfa_middleware.streaming import Watch, watched
 
 #: Names of answer headers that neither change a session nor say who may keep the answer.
-HARMLESS = frozenset(
-    f"{name}" for name in (
-        "Content-Type", "Content-Length", "Content-Encoding", "Content-Language", "Content-Disposition", "Content-Range",
-        "Accept-Ranges", "Date", "Server", "ETag", "Etag", "Last-Modified", "Expires", "Pragma", "Location", "Allow",
-        "X-Frame-Options", "X-Content-Type-Options", "Referrer-Policy", "Content-Security-Policy", "Link", "Age",
-        "content-type", "content-length", "content-encoding", "etag", "last-modified", "location", "date", "server",
-    )
-)  # fmt: skip
+_NAMES = """
+Content-Type Content-Length Content-Encoding Content-Language Content-Disposition Content-Range Accept-Ranges Date
+Server ETag Etag Last-Modified Expires Pragma Location Allow Age Link X-Frame-Options X-Content-Type-Options
+Referrer-Policy Content-Security-Policy content-type content-length content-encoding etag last-modified location date
+server
+"""
+HARMLESS = frozenset(_NAMES.split())
 _VARY = ("Vary", "Cookie")
 _REMEMBERED = 4096
 _SLOW = 0.05 * POLL
@@ -45,6 +44,7 @@ class HotPath:
     def __init__(self, app: App, services: Services, routes: Routes) -> None:
         self._app = app
         self._routes = routes
+        self._realms = services.map.realms
         self._passes = services.passes
         self._clock = services.clock
         self._rebinding = Rebinding(services)
@@ -77,8 +77,8 @@ class HotPath:
 
     @staticmethod
     def _fits(route: Route, environ: Environ) -> bool:
-        """No form, no query, and no page that gets the link."""
-        if not route.plain or environ.get("QUERY_STRING") or has_body(environ):
+        """No form, no query, no credential beside the cookies, and no page that gets the link."""
+        if not route.plain or environ.get("QUERY_STRING") or has_body(environ) or "HTTP_AUTHORIZATION" in environ:
             return False
         return not route.linked or not wanted(environ)
 
@@ -96,9 +96,7 @@ class HotPath:
                 break
         else:
             return [*headers, _VARY]
-        realm = route.realm
-        assert realm is not None
-        return self._rebinding.settled(Request(environ, route.address), realm, record, list(headers))
+        return self._rebinding.settled(Request(environ, route.address), self._realms[route.name], record, list(headers))
 
     def _forwarded(self, environ: Environ, cookie: str) -> Environ:
         """As `Request.forwarded`, for a request without a query."""

@@ -16,8 +16,8 @@ from tfa_middleware.passes import POLL
 
 
 class Watch:
-    """Asks ``lives`` before a block of an answer goes out, once in `POLL` seconds from ``began``: before the application
-    was called."""
+    """Asks ``lives`` before a block of an answer goes out, once in `POLL` seconds from ``began``, which is before the
+    application was called."""
 
     def __init__(self, lives: Callable[[], bool], began: float | None = None) -> None:
         self._lives = lives

@@ -83,7 +83,7 @@ def _figure(subject: Subject, times: Mapping[str, list[float]]) -> Figure:
 
 def table(figures: Sequence[Figure]) -> str:
     """The figures as a table of Markdown."""
-    lines = ["| In process | total, µs | over what it wraps, µs | total, × a no-op's |", "| --- | --: | --: | --: |"]
+    lines = ["| In process | total, µs | over what it wraps, µs | total, in no-ops |", "| --- | --: | --: | --: |"]
     lines += [f"| {one.name} | {one.total:.2f} | {one.over:.2f} | {one.ratio:.1f} |" for one in figures]
     return "\n".join(lines)
 
