@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from tfa_middleware.accounts import PASS
 from tfa_middleware.challenges import LOGIN, Challenge
 from tfa_middleware.errors import PassEnded, Void
-from tfa_middleware.held import Held
 from tfa_middleware.hold import HeaderList
 from tfa_middleware.model import Proof
 from tfa_middleware.passrecord import Pass
 from tfa_middleware.realm import Realm
 from tfa_middleware.request import Request
 from tfa_middleware.services import Services
-from tfa_middleware.sessions import PASSED, Session, new_id
+from tfa_middleware.sessions import PASSED, Bindings, Session, new_id
 
-#: A held page waits this long, in seconds, to be fetched once.
-SHOWN_WITHIN = 600
+_NOTHING: Bindings = {}
 
 
 @dataclass(frozen=True)
@@ -40,12 +37,20 @@ class Admission:
         self._services = services
 
     def by_password(
-        self, realm: Realm, request: Request, user: str, jar: Mapping[str, str], owner: str, named: str
+        self,
+        realm: Realm,
+        request: Request,
+        user: str,
+        jar: Mapping[str, str],
+        owner: str,
+        named: str,
+        bound: Bindings = _NOTHING,
     ) -> Admitted:
         """A pass for an account of which the policy asks no factor. Raises `PassEnded` where it does by now."""
         facts = {"origin": request.origin, "client": request.client, "owner": owner, "named": named}
         fingerprint = realm.accounts.fingerprint(user)
-        record = self._new(realm, user, fingerprint, ("pwd",), bindings=realm.tags.bind_all(jar), **facts)
+        bindings = {**realm.tags.bind_all(jar), **bound}
+        record = self._new(realm, user, fingerprint, ("pwd",), bindings=bindings, **facts)
         if realm.accounts.next_step(user) != PASS:  # asked after the fingerprint was taken, which ends it from now on
             raise PassEnded("a second factor was enrolled meanwhile")
         _own(realm, owner, jar)
@@ -60,12 +65,9 @@ class Admission:
         if challenge.purpose != LOGIN:
             return self._started(realm, self._in_place_of(realm, challenge, fresh), [], challenge.wanted)
         _own(realm, challenge.owner, challenge.jar)
-        record = replace(fresh, bindings=realm.tags.bind_all(challenge.jar))
+        record = replace(fresh, bindings={**realm.tags.bind_all(challenge.jar), **challenge.bound})
         set_cookies = challenge.held.set_cookies() if challenge.held else []
-        admitted = self._started(realm, record, set_cookies, _landing(realm, challenge))
-        if challenge.held and challenge.held.is_page and not challenge.held.redirects:
-            self._keep_page(realm, admitted.session.id, challenge.held)
-        return admitted
+        return self._started(realm, record, set_cookies, _landing(realm, challenge))
 
     def _in_place_of(self, realm: Realm, challenge: Challenge, fresh: Pass) -> Pass:
         """The pass of a step-up or a renewal: the old one's bindings; a step-up never lengthens its life (A13)."""
@@ -76,6 +78,7 @@ class Admission:
         return replace(
             fresh,
             bindings=old.bindings,
+            jars=old.jars,
             owner=old.owner,
             named=old.named,
             until=old.until if live else fresh.until,
@@ -114,24 +117,6 @@ class Admission:
         self._services.audit.emit("session_started", realm=realm.name, user=record.user, origin=record.origin, amr=amr)
         session = Session(PASSED, record.id, int(record.created))
         return Admitted(session, record, [*set_cookies, realm.cookie.header(session)], landing)
-
-    # -- a page that was the answer to the login
-
-    def _keep_page(self, realm: Realm, session_id: str, held: Held) -> None:
-        sealed = self._services.sealer.seal(json.dumps(held.dumped()).encode(), f"page {realm.name} {session_id}")
-        self._services.store.put(f"page:{realm.name}:{session_id}", sealed.encode("ascii"), ttl=SHOWN_WITHIN)
-
-    def take_page(self, realm: Realm, session_id: str, path: str) -> Held | None:
-        """The held page of a pass: once, at the address it was the answer of."""
-        key = f"page:{realm.name}:{session_id}"
-        entry = self._services.store.get(key)
-        if entry is None:
-            return None
-        text = self._services.sealer.open(entry.value.decode("ascii"), f"page {realm.name} {session_id}")
-        held = Held.loaded(json.loads(text))
-        if held.path != path or not self._services.store.delete(key, version=entry.version):
-            return None
-        return held
 
 
 def _own(realm: Realm, owner: str, jar: Mapping[str, str]) -> None:

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tfa_middleware.config_checks import inside
-from tfa_middleware.settings import (
-    ADMIN_IDLE,
-    ADMIN_LIFETIME,
-    USER_IDLE,
-    USER_LIFETIME,
-    RealmSettings,
-    Settings,
-)
+from tfa_middleware.config_gateway import section
+from tfa_middleware.realm_settings import RealmSettings
+from tfa_middleware.settings import ADMIN_IDLE, ADMIN_LIFETIME, USER_IDLE, USER_LIFETIME, Settings
+from tfa_middleware.upstream_url import UpstreamUrl
 
 #: What every authenticator app does right (REQUIREMENTS B4).
 _APPS_KNOW = {"digits": 6, "period": 30, "step": 30, "interval": 30, "algorithm": "SHA1"}
@@ -20,9 +16,10 @@ _APPS_KNOW = {"digits": 6, "period": 30, "step": 30, "interval": 30, "algorithm"
 
 def advise(settings: Settings) -> tuple[str, ...]:
     """Warnings about a configuration that is valid, one sentence or two each."""
-    found = [*_coverage(settings), *_site(settings)]
+    found = [*_coverage(settings), *_site(settings), *_gateways(settings), *_forward(settings)]
     for realm in settings.realms:
         found += [f"[realm:{realm.name}] {text}" for text in (*_paths(realm), *_identity(realm), *_factors(realm))]
+        found += [f"[realm:{realm.name}] {text}" for text in _header(realm)]
         found += [f"[realm:{realm.name}] {text}" for text in _times(realm)]
     return (*found, *_totp(settings))
 
@@ -54,6 +51,22 @@ def _site(settings: Settings) -> Iterator[str]:
         yield "store = memory: forgets used codes and locks at every start and serves one process only."
 
 
+def _forward(settings: Settings) -> Iterator[str]:
+    for realm in settings.realms if settings.forward_auth.secret_file else ():
+        if not realm.logout:
+            yield f"[realm:{realm.name}] forward auth without logout: the gate does not see a logout that goes past it."
+
+
+def _gateways(settings: Settings) -> Iterator[str]:
+    for one in settings.gateways:
+        url = UpstreamUrl.parse(one.upstream)
+        if url.scheme == "http" and not url.near:
+            yield (
+                f"[{section(one)}] upstream = {one.upstream}: passwords and cookies go over the network in the clear, "
+                "and whoever reaches the console there goes past the second factor. Use https, and a firewall."
+            )
+
+
 def _paths(realm: RealmSettings) -> Iterator[str]:
     if realm.exempt and realm.exempt_cookies:
         yield f"exempt_cookies = yes: {' '.join(realm.exempt)} is single-factor, a password alone opens it."
@@ -72,6 +85,14 @@ def _identity(realm: RealmSettings) -> Iterator[str]:
         yield (
             "without whoami the account is the name that was typed, and a second login inside a session by a door "
             "that no rule lists is not noticed. Set whoami and whoami_pattern."
+        )
+
+
+def _header(realm: RealmSettings) -> Iterator[str]:
+    if realm.authorization == "basic" and not realm.whoami:
+        yield (
+            f"authorization = basic without whoami: {realm.login[0]} must ask for the password by itself, and open to "
+            "everybody who has one."
         )
 
 

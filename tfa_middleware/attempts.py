@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import replace
 
 from tfa_middleware import cookies
 from tfa_middleware.accounts import CHALLENGE, ENROL, PASS
 from tfa_middleware.admission import Admission
+from tfa_middleware.attempt import Attempt, Judged
 from tfa_middleware.challenges import LOGIN, Challenge
 from tfa_middleware.errors import StoreError
 from tfa_middleware.held import Held
@@ -16,39 +17,14 @@ from tfa_middleware.login import FAILED, GOOD, UNDECIDED, Outcome, resolved
 from tfa_middleware.outside import Outside, private, without_ours
 from tfa_middleware.passrecord import Pass
 from tfa_middleware.proving import Proving
-from tfa_middleware.realm import Realm
 from tfa_middleware.replies import Replies, answered
-from tfa_middleware.request import Request
 from tfa_middleware.services import Services
 from tfa_middleware.sessionlike import SESSION_NAMES, sets_session
 from tfa_middleware.sessions import PENDING, Session, new_id, visitor
 from tfa_middleware.whoami import ask
 
-
-@dataclass(frozen=True)
-class Attempt:
-    """One login under way. ``jar`` are the application's cookies that go with it; ``name`` the user field, canonical;
-    ``visitor`` is None where the browser came with a pass, whose cookies never become a visitor's; ``owner`` is the
-    login that held the cookies before, later this one."""
-
-    request: Request
-    realm: Realm
-    name: str
-    jar: Mapping[str, str] = field(repr=False)
-    wanted: str = ""
-    visitor: Session | None = None
-    owner: str = ""
-
-
-@dataclass(frozen=True)
-class Judged:
-    """What became of it: the verdict, the canonical name, the answer, the cookies after it, and whom whoami named."""
-
-    verdict: str
-    user: str
-    held: Held
-    jar: Mapping[str, str] = field(repr=False)
-    named: str = ""
+#: Says to our own script that this very call is a login that waits.
+HELD = ("Tfa-Held", "1")
 
 
 class Attempts:
@@ -67,7 +43,7 @@ class Attempts:
         realm, request = attempt.realm, attempt.request
         owner = new_id()
         attempt = replace(attempt, owner=owner, jar=realm.quarantine.acquire(owner, attempt.jar, attempt.owner))
-        environ = request.forwarded(cookies.header(attempt.jar), (*attempt.jar, *SESSION_NAMES))
+        environ = request.forwarded(cookies.header(attempt.jar), (*attempt.jar, *SESSION_NAMES, *realm.token_names))
         environ.pop("HTTP_ACCEPT_ENCODING", None)  # rules read the body
         answer = Answer(self._app, environ)
         body = answer.read(self._services.settings.tfa.hold_limit)
@@ -78,8 +54,10 @@ class Attempts:
     def instead_of(self, record: Pass, attempt: Attempt, start_response: StartResponse) -> Iterable[bytes]:
         """A login in a browser that has a pass: the pass ends, for every worker, before the login is forwarded (A7)."""
         self._services.passes.revoke(record)
-        if attempt.realm.settings.identity == "posted" or self._would_be_believed(record, attempt):
-            # Nobody could tell a login from a greeting of whom the application knows already.
+        past = bool(self._services.settings.forward_auth.secret_file)
+        if past or attempt.realm.settings.identity == "posted" or self._would_be_believed(record, attempt):
+            # Nobody could tell a login from a greeting of whom the application knows already; and what went past the
+            # gate with these cookies may still be under way.
             attempt = replace(attempt, jar={})
         self._emit(attempt, "pass_revoked", user=record.user, reason="a new login")
         return self.serve(attempt, start_response)
@@ -96,13 +74,15 @@ class Attempts:
             return self._release_failed(attempt, judged, start_response)
         if judged.verdict == UNDECIDED:
             return self.undecided(attempt, "no account name: set username or whoami", start_response)
-        return self._go_on(attempt, judged, start_response)
+        return self.go_on(attempt, judged, start_response)
 
     def hold_as(self, attempt: Attempt, held: Held, start_response: StartResponse) -> Iterable[bytes]:
         """Treat an answer as a good login of ``attempt.name`` with the cookies ``attempt.jar``."""
-        return self._go_on(attempt, Judged(GOOD, attempt.name, held, attempt.jar, attempt.name), start_response)
+        bound = attempt.realm.bound_to(attempt.realm.bearer(held.body))
+        return self.go_on(attempt, Judged(GOOD, attempt.name, held, attempt.jar, attempt.name, bound), start_response)
 
-    def _go_on(self, attempt: Attempt, judged: Judged, start_response: StartResponse) -> Iterable[bytes]:
+    def go_on(self, attempt: Attempt, judged: Judged, start_response: StartResponse) -> Iterable[bytes]:
+        """Give out, or hold, the answer to a good login, as the policy has it for the account."""
         step = attempt.realm.accounts.next_step(judged.user)
         if step != CHALLENGE and attempt.realm.rule.asks and not judged.named:
             # A name that only the form says is worth a challenge, never a pass or a first factor.
@@ -126,18 +106,19 @@ class Attempts:
         held = replace(held, headers=tuple(without_ours(self._services, list(held.headers))))
         jar = cookies.overlay(attempt.jar, cookies.all_set(held.headers, now))
         verdict = realm.rule.judge(_outcome(held, now))
-        named = ""
+        bearer, named = realm.bearer(held.body), ""
         # A redirect may hide a good login behind the look of a failed one (next= the login page).
         if realm.rule.asks and (verdict != FAILED or held.redirects):
-            named, more = ask(self._app, attempt.request, realm, jar, self._services.settings.tfa.hold_limit)
+            named, more = ask(self._app, attempt.request, realm, jar, self._services.settings.tfa.hold_limit, bearer)
             if named:  # an answer to nobody is not this browser's, which never asked
                 held = replace(held, headers=tuple(cookies.merged(held.headers, more)))
                 jar = cookies.overlay(jar, cookies.all_set(more, now))
             verdict = GOOD if named else FAILED if verdict == UNDECIDED else verdict
-        user = self._account(attempt, named)
-        return Judged(UNDECIDED if verdict == GOOD and not user else verdict, user, held, jar, named)
+        user = self.account(attempt, named)
+        verdict = UNDECIDED if verdict == GOOD and not user else verdict
+        return Judged(verdict, user, held, jar, named, realm.bound_to(bearer))
 
-    def _account(self, attempt: Attempt, named: str) -> str:
+    def account(self, attempt: Attempt, named: str) -> str:
         """Whose login it is. A name on the whoami page never spares somebody the factor of the name that he typed: the
         page may show a first name, or what its owner likes."""
         accounts = attempt.realm.accounts
@@ -180,7 +161,7 @@ class Attempts:
     def _release_good(self, attempt: Attempt, judged: Judged, start_response: StartResponse) -> Iterable[bytes]:
         """The policy asks nothing of this account: a pass whose amr is the password alone."""
         admitted = self._admission.by_password(
-            attempt.realm, attempt.request, judged.user, judged.jar, attempt.owner, judged.named
+            attempt.realm, attempt.request, judged.user, judged.jar, attempt.owner, judged.named, judged.bound
         )
         held = judged.held
         headers = [*private(list(held.headers)), *admitted.cookies]
@@ -206,6 +187,8 @@ class Attempts:
             client=request.client,
             owner=attempt.owner,
             named=judged.named,
+            bound=judged.bound,
+            scripted=not request.navigation,
             enrols=enrols,
         )
         if not self._services.challenges.open(challenge):
@@ -214,7 +197,8 @@ class Attempts:
         if not enrols:
             self._proving.begin_preferred(realm, challenge, request)
         cookie = realm.cookie.header(Session(PENDING, challenge.id, int(now)))
-        return answered(self._replies.to_challenge(request, realm, [cookie]), request, start_response)
+        headers = [cookie, HELD] if realm.settings.login_script else [cookie]
+        return answered(self._replies.to_challenge(request, realm, headers), request, start_response)
 
     def undecided(self, attempt: Attempt, reason: str, start_response: StartResponse) -> Iterable[bytes]:
         """Nobody can tell whose session it is: nothing is given out, the log says why."""

@@ -8,6 +8,7 @@ import webob
 
 from tfa_middleware.accounts import Way
 from tfa_middleware.admission import Admission, Admitted
+from tfa_middleware.answers import Answers, for_a_script
 from tfa_middleware.challenges import RENEWAL, STEP_UP, Challenge
 from tfa_middleware.errors import Locked, Rejected, StoreError, Void
 from tfa_middleware.i18n import N_, catalogue
@@ -39,6 +40,7 @@ class ChallengeView:
         self._replies = replies
         self._proving = proving
         self._admission = Admission(services)
+        self._answers = Answers(services)
 
     def show(self, page: Page) -> webob.Response:
         """GET: changes nothing and sends nothing (C10)."""
@@ -108,12 +110,13 @@ class ChallengeView:
         return self.released(page.request, challenge, admitted)
 
     def released(self, request: Request, challenge: Challenge, admitted: Admitted) -> webob.Response:
-        """Give the browser the held answer: a redirect as its own target, a page by one GET of its own address."""
+        """Give the browser the held answer: a redirect as its own target, a page by one GET of its own address. What a
+        script waits for it can fetch once."""
         held = challenge.held
         if held is not None and not held.redirects and not request.navigation:
-            return webob.Response(
-                body=held.body, status=held.status, headerlist=[*held.page_headers(), *admitted.cookies]
-            )
+            return for_a_script(held, admitted.cookies)
+        if held is not None and (challenge.scripted or (held.is_page and not held.redirects)):
+            self._answers.keep(self._services.map.realms[challenge.realm], admitted.session.id, held)
         further = held.further() if held is not None and held.redirects else []
         kept = [(name, value) for name, value in further if name.lower() not in _OURS]
         return self._services.pages.see_other(admitted.landing, [*kept, *admitted.cookies])

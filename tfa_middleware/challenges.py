@@ -15,6 +15,7 @@ from tfa_middleware.errors import Locked, RecordError, StoreError
 from tfa_middleware.held import Held
 from tfa_middleware.keys import Keys, Sealer
 from tfa_middleware.model import CLOCK_SKEW, Message
+from tfa_middleware.sessions import Bindings
 from tfa_middleware.stores.base import ABSENT, Store, key_part
 
 #: Held logins of one account within one challenge time; what is beyond waits.
@@ -49,6 +50,8 @@ class Challenge:
     mailed: float = 0
     others: Mapping[str, Any] = field(default_factory=dict, repr=False)  # kinds begun before, by kind
     tries: int = 0
+    bound: Bindings = field(default_factory=dict)  # what the pass vouches for beside the jar: an Authorization
+    scripted: bool = False  # a script waits for the held answer
     enrols: bool = False  # nothing is enrolled and the policy asks for it
     invited: bool = False
 
@@ -137,6 +140,7 @@ def _dumped(challenge: Challenge) -> dict[str, Any]:
 
 def _loaded(facts: dict[str, Any]) -> Challenge:
     held, mail = facts.pop("held"), facts.pop("mail")
+    facts["bound"] = {name: tuple(tags) for name, tags in facts.get("bound", {}).items()}
     return Challenge(**facts, held=Held.loaded(held) if held else None, mail=Message(**mail) if mail else None)
 
 

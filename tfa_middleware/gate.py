@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tfa_middleware.authorization import BOUND, MALFORMED, MISSING, NONE, UNBOUND
 from tfa_middleware.realm import EXEMPT, LOGIN, PROTECTED, PUBLIC
 from tfa_middleware.sessions import PASSED, PENDING, VISITOR
 
@@ -24,6 +25,10 @@ FORWARD_LOGOUT = "forward logout"
 ATTEMPT = "attempt"
 #: A form behind the login with a password in it: forwarded only if it is no login of somebody else.
 FORM = "form"
+#: A login by the header Authorization: the gate itself asks the application about it, the request goes nowhere.
+PRESENTED = "presented"
+#: The browser is asked for the Authorization that its pass is bound to.
+ASK = "ask"
 #: To the challenge that waits.
 TO_CHALLENGE = "to challenge"
 #: To the login.
@@ -35,7 +40,8 @@ REFUSE = "refuse"
 @dataclass(frozen=True)
 class Facts:
     """What the law looks at. ``state`` is what the session is worth now, ``attempt`` whether a password is in the
-    request, ``readable`` whether its body could be read, ``own_form`` whether the realm lists it as no login."""
+    request, ``readable`` whether its body could be read, ``own_form`` whether the realm lists it as no login, and
+    ``header`` what the Authorization is worth."""
 
     path: str
     state: str
@@ -43,21 +49,31 @@ class Facts:
     readable: bool = True
     logout: bool = False
     own_form: bool = False
+    header: str = NONE
 
 
 def decide(facts: Facts) -> str:
     """One of the actions above for one request."""
     if facts.path == EXEMPT:
         return FORWARD_EXEMPT
-    if facts.state == PASSED:
+    if facts.header == MALFORMED:
+        return REFUSE
+    if facts.state == PASSED and facts.header in (NONE, BOUND):
         return _with_pass(facts)
     if facts.path == PUBLIC and not facts.attempt:
         return FORWARD_BARE
     if facts.state == PENDING:
         return TO_CHALLENGE
-    if facts.state == VISITOR and facts.path == LOGIN:
-        return _at_the_door(facts)
-    return TO_ENTRY
+    if facts.state == PASSED and facts.header == MISSING:
+        return ASK
+    return _without_pass(facts) if facts.state == VISITOR else TO_ENTRY
+
+
+def _without_pass(facts: Facts) -> str:
+    form = facts.attempt or not facts.readable
+    if facts.header == UNBOUND and not (facts.path == LOGIN and form):
+        return PRESENTED
+    return _at_the_door(facts) if facts.path == LOGIN else TO_ENTRY
 
 
 def _at_the_door(facts: Facts) -> str:

@@ -35,6 +35,8 @@ class Answer:
         self._written: list[bytes] = []
         self._iterable: Iterable[bytes] = ()
         self._gathered: Iterator[bytes] | None = None
+        #: What `gather` took.
+        self.taken = b""
         self._begun = self._closed = False
         try:
             self._iterable = app(environ, self._start_response)
@@ -104,7 +106,7 @@ class Answer:
         except Exception as error:
             self.close()
             raise ApplicationError from error
-        self._gathered = chain(taken, blocks)
+        self._gathered, self.taken = chain(taken, blocks), b"".join(taken)
         return self._closed
 
     def read(self, limit: int) -> bytes | None:

@@ -1,8 +1,7 @@
 """Traffic with a pass: forwarded with its cookies, re-bound when the application changes them, ended when it logs out.
 
-The ways through, from the quickest to the most careful: headers edited on their way; one look ahead, for a page that
-gets the link or an answer that may be a login by a door nobody listed; a listed door where nobody can ask whose the
-session is; and a form with a password in it.
+From the quickest way through to the most careful: headers edited on their way; one look ahead, for a page that gets the
+link or may be a login by a door nobody listed; a listed door where nobody can be asked; a form with a password in it.
 """
 
 from __future__ import annotations
@@ -13,7 +12,8 @@ from dataclasses import dataclass, field
 
 from tfa_middleware import cookies
 from tfa_middleware.accounts import PASS
-from tfa_middleware.attempts import Attempt, Attempts
+from tfa_middleware.attempt import Attempt
+from tfa_middleware.attempts import Attempts
 from tfa_middleware.errors import BadRequest, PassEnded
 from tfa_middleware.forms import Fields
 from tfa_middleware.held import Held
@@ -37,16 +37,21 @@ NOBODYS = "whoami names nobody: the session ended, or the page cannot be read in
 
 @dataclass
 class Passage:
-    """One request with a pass: ``record`` is the live pass, ``cookie`` the Cookie header that it vouches for."""
+    """One request with a pass, ``record``, which vouches for ``cookie`` and ``authorization``, the headers."""
 
     request: Request
     realm: Realm
     record: Pass
     cookie: str = field(repr=False)
+    authorization: str = field(default="", repr=False)
 
     def forwarded(self) -> Environ:
         """The environ for the application."""
-        return self.request.forwarded(self.cookie, self.record.bindings)
+        bound = (*self.record.bindings, *self.realm.token_names)
+        environ = self.request.forwarded(self.cookie, bound, passed=True, authorization=self.authorization)
+        if self.realm.token_names and self.request.acts:
+            environ.pop("HTTP_ACCEPT_ENCODING", None)  # a token in the answer is looked for
+        return environ
 
     def jar(self) -> dict[str, str]:
         """The cookies that go along."""
@@ -131,15 +136,25 @@ class Inside:
         start_response(answer.status, headers)
         return Watched(Streamed(answer, body), watch)
 
-    def _says(self, passage: Passage, answer: Answer) -> tuple[str, dict[str, str]]:
-        """Whom the application names after an answer, and the cookies then; what that question set joins the answer's
-        headers. An answer that is still under way is left alone: the question comes from a thread of its own."""
-        limit, clock = self._services.settings.tfa.hold_limit, self._services.clock
-        jar = cookies.overlay(passage.jar(), cookies.all_set(answer.headers, clock()))
+    def _says(self, passage: Passage, answer: Answer) -> tuple[str, dict[str, str], str]:
+        """Whom the application names after an answer, the cookies then, and the token that the answer gives; what that
+        question set joins the answer's headers. An answer that is still under way is left alone: the question comes
+        from a thread of its own. Cookies and tokens are asked about one by one: none must hide whose another one is."""
+        limit, clock, realm = self._services.settings.tfa.hold_limit, self._services.clock, passage.realm
+        jar, now = cookies.overlay(passage.jar(), cookies.all_set(answer.headers, clock())), ""
         whole = not answer.is_stream and answer.gather(limit)
-        now, more = (ask if whole else ask_beside)(self._app, passage.request, passage.realm, jar, limit)
-        answer.headers = cookies.merged(answer.headers, more)
-        return now, cookies.overlay(jar, cookies.all_set(more, clock()))
+        given = realm.bearer(answer.taken) if whole else ""
+        for header in dict.fromkeys(("", given, passage.authorization)):
+            asked = ask if whole else ask_beside
+            told, more = asked(self._app, passage.request, realm, jar, limit, header)
+            if told or not passage.authorization:
+                answer.headers = cookies.merged(answer.headers, more)
+                jar = cookies.overlay(jar, cookies.all_set(more, clock()))
+            now = told or now
+            if told not in ("", passage.record.names):
+                break
+            given = "" if header == given and not told else given  # a token of nobody knows whom
+        return now, jar, given
 
     def _asked_again(
         self,
@@ -156,10 +171,11 @@ class Inside:
         The same account goes on. Another one is held as a new login. Nobody's session is no session.
         """
         realm, record = passage.realm, passage.record
-        now, jar = self._says(passage, answer)
+        now, jar, given = self._says(passage, answer)
         if now == record.names:
             if suspended:  # else it would bring back a pass that another request ended
                 self._services.passes.resume(record)
+            self._rebinding.renewed(realm, record, given)
             return self._given(passage, answer, start_response, watch, shown=shown)
         self._rebinding.end(record, ANOTHERS if now else NOBODYS)
         if not now or realm.settings.identity == "posted":

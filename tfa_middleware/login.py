@@ -12,13 +12,13 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from tfa_middleware import cookies
+from tfa_middleware.authorization import hidden
 from tfa_middleware.errors import BadRequest
 from tfa_middleware.forms import Fields, query_fields
 from tfa_middleware.paths import Address, Globs, folded, joined
-from tfa_middleware.settings import RealmSettings
+from tfa_middleware.realm_settings import RealmSettings
 
 GOOD, FAILED, UNDECIDED = "good", "failed", "undecided"
-_INVISIBLE = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 MAX_NAME = 256
 
 
@@ -88,7 +88,7 @@ class LoginRule:
         text = unicodedata.normalize("NFKC", name).strip()
         if self._realm.canonical == "casefold":
             text = unicodedata.normalize("NFKC", text.casefold())
-        odd = any(unicodedata.category(one) in _INVISIBLE or one == "\ufffd" for one in text)
+        odd = any(hidden(one) or one == "\ufffd" for one in text)
         if len(text) > MAX_NAME or odd:  # U+FFFD: octets that are no UTF-8, which the application may read as a name
             raise BadRequest("the user name has characters that do not show")
         return " ".join(text.split())
@@ -121,6 +121,11 @@ class LoginRule:
             return self.canonical(found)
         except BadRequest:
             return ""
+
+    def token(self, body: bytes) -> str:
+        """The token in the answer to a login, or empty."""
+        found = _pointed(body, self._realm.token) if self._realm.token else ""
+        return found if isinstance(found, str) else ""
 
     def _by_pattern(self, body: bytes) -> str:
         found = self._realm.whoami_pattern.search(body.decode("utf-8", "replace"))

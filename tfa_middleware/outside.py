@@ -6,14 +6,16 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from tfa_middleware import cookies, forms
+from tfa_middleware.authorization import asks_by_basic
 from tfa_middleware.errors import BadRequest, PassEnded
-from tfa_middleware.hold import App, HeaderList, StartResponse, edited
+from tfa_middleware.hold import Answer, App, Edit, Environ, HeaderList, StartResponse, Streamed, edited
+from tfa_middleware.linking import Linking
 from tfa_middleware.realm import Realm
 from tfa_middleware.request import Request
 from tfa_middleware.services import Services
 from tfa_middleware.sessionlike import SESSION_NAMES, sets_session
 from tfa_middleware.sessions import Session, new_id
-from tfa_middleware.streaming import Watch, watched, written
+from tfa_middleware.streaming import Watch, Watched, watched, written
 from tfa_middleware.whoami import ask, given_to_anybody
 
 #: As ``tried`` of a session: a login of nobody knows whom may have been made in it.
@@ -26,10 +28,12 @@ class Outside:
     def __init__(self, app: App, services: Services) -> None:
         self._app = app
         self._services = services
+        self._linking = Linking(services)
 
-    def bare(self, request: Request, start_response: StartResponse) -> Iterable[bytes]:
+    def bare(self, request: Request, realm: Realm, start_response: StartResponse) -> Iterable[bytes]:
         """A public path: no cookies, no Authorization, and no Set-Cookie comes back."""
-        return self._app(request.forwarded("", SESSION_NAMES), edited(start_response, _no_cookies))
+        environ = request.forwarded("", (*SESSION_NAMES, *realm.token_names))
+        return self._app(environ, edited(start_response, _no_cookies))
 
     def elsewhere(self, request: Request, start_response: StartResponse) -> Iterable[bytes]:
         """A path outside every realm: as it came. A login there ends what its cookies are worth inside."""
@@ -94,7 +98,7 @@ class Outside:
             if not free():
                 # The answer may be of the session that a login opened meanwhile (case 14).
                 raise PassEnded("a login was made with these cookies while the application worked on the request")
-            headers = without_ours(self._services, headers)
+            headers = without_ours(self._services, _only_basic(headers) if realm.basic else headers)
             changed = self.after(realm, session, headers)
             logged = sets_session(headers), realm.rule.leads_away(status, headers, request.url)
             if all(logged) or (any(logged) and request.acts):
@@ -104,9 +108,25 @@ class Outside:
                 holder[0] = changed.id
             return private(headers if changed is session else unshared([*headers, realm.cookie.header(changed)]))
 
-        environ, watch = request.forwarded(cookies.header(jar), (*jar, *SESSION_NAMES)), Watch(free)
+        environ = request.forwarded(cookies.header(jar), (*jar, *SESSION_NAMES, *realm.token_names))
+        watch = Watch(free)
+        if self._linking.scripts(request, realm):
+            return self._with_script(request, realm, environ, edit, watch, start_response)
         answer = self._app(environ, edited(start_response, edit, lambda write: written(write, watch)))
         return watched(answer, watch, environ)
+
+    def _with_script(
+        self, request: Request, realm: Realm, environ: Environ, edit: Edit, watch: Watch, start_response: StartResponse
+    ) -> Iterable[bytes]:
+        answer = Answer(self._app, environ)
+        try:
+            headers = edit(answer.status, answer.headers)
+            headers, body = self._linking.put(request, realm, answer, headers, passed=False)
+            start_response(answer.status, headers)
+            return Watched(Streamed(answer, body), watch)
+        except BaseException:
+            answer.close()
+            raise
 
     def visitor_cookies(self, request: Request, realm: Realm, session: Session) -> dict[str, str]:
         """The cookies of the request that this visitor was given and that no login holds; with those listed to keep."""
@@ -186,6 +206,10 @@ def _as_private(text: str) -> str:
     parts = [part for one in text.split(",") if (part := one.strip())]
     rest = [part for part in parts if part.lower() != "public" and not part.lower().startswith("s-maxage")]
     return ", ".join(["private", *(part for part in rest if part.lower() != "private")])
+
+
+def _only_basic(headers: HeaderList) -> HeaderList:
+    return [one for one in headers if one[0].lower() != "www-authenticate" or asks_by_basic(*one)]
 
 
 def _no_cookies(_: str, headers: HeaderList) -> HeaderList:

@@ -32,12 +32,13 @@ _GENERATION = "generation"
 
 @dataclass
 class Verdict:
-    """What the hot path may do for one Cookie header until ``expires``: forward ``cookie``."""
+    """What the hot path may do for one Cookie header, beside one Authorization, until ``expires``: forward these."""
 
     record: Pass
     cookie: str = field(repr=False)
     expires: float
     seen: float
+    authorization: str = field(default="", repr=False)
 
 
 class Passes:
@@ -47,7 +48,7 @@ class Passes:
         self._store = store
         self._stamp = stamp
         self._clock = clock
-        self._verdicts: dict[tuple[str, str], Verdict] = {}
+        self._verdicts: dict[tuple[str, str, str], Verdict] = {}
         self._generation: tuple[bytes, str] | None = None
         #: Rises whenever verdicts are forgotten.
         self.epoch = 0
@@ -55,25 +56,27 @@ class Passes:
 
     # -- the hot path
 
-    def verdict(self, realm: str, cookie: str, now: float) -> Verdict | None:
-        """The verdict kept for this very Cookie header, if it still holds."""
+    def verdict(self, realm: str, cookie: str, now: float, authorization: str = "") -> Verdict | None:
+        """The verdict kept for this very Cookie header and Authorization, if it still holds."""
         self.refresh()
-        found = self._verdicts.get((realm, cookie))
+        found = self._verdicts.get((realm, cookie, authorization))
         if found is None or not found.seen - CLOCK_SKEW <= now < found.expires:
             return None
         if now - found.seen >= SEEN_EVERY:
             return self._seen_again(realm, cookie, found, now)
         return found
 
-    def keep(self, realm: str, header: str, record: Pass, forwarded: str, epoch: int) -> Verdict:
-        """Remember what a Cookie header is worth, if nothing ended since ``epoch``, read before the record was, and no
-        account changed since the last look: it could change back before the next one. The cache is bounded: when full
-        it starts anew."""
+    def keep(
+        self, realm: str, header: str, record: Pass, forwarded: str, epoch: int, authorization: str = ""
+    ) -> Verdict:
+        """Remember what a Cookie header is worth beside an Authorization of the pass's own, if nothing ended since
+        ``epoch``, read before the record was, and no account changed since the last look: it could change back before
+        the next one. The cache is bounded: when full it starts anew."""
         if len(self._verdicts) >= CACHE:
             self._forget()
-        verdict = Verdict(record, forwarded, record.expires(), record.seen)
+        verdict = Verdict(record, forwarded, record.expires(), record.seen, authorization)
         if epoch == self.epoch and (self._generation is None or self._stamp() == self._generation[1]):
-            self._verdicts[realm, header] = verdict
+            self._verdicts[realm, header, authorization] = verdict
         return verdict
 
     def _forget(self) -> None:
@@ -95,7 +98,7 @@ class Passes:
     def _seen_again(self, realm: str, cookie: str, found: Verdict, now: float) -> Verdict | None:
         epoch = self.epoch
         record = self.touch(found.record, now)
-        return self.keep(realm, cookie, record, found.cookie, epoch) if record else None
+        return self.keep(realm, cookie, record, found.cookie, epoch, found.authorization) if record else None
 
     # -- one pass
 

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
+from tfa_middleware import authorization
 from tfa_middleware.accounts import Accounts
+from tfa_middleware.authorization import Presented
 from tfa_middleware.errors import BadRequest
 from tfa_middleware.keys import Keys
 from tfa_middleware.login import LoginRule
 from tfa_middleware.paths import Address, Globs, folded, under
 from tfa_middleware.quarantine import Quarantine
+from tfa_middleware.realm_settings import RealmSettings
 from tfa_middleware.request import Request
-from tfa_middleware.sessions import SessionCookie, Tags
-from tfa_middleware.settings import ADMIN_IDLE, ADMIN_LIFETIME, USER_IDLE, USER_LIFETIME, RealmSettings
+from tfa_middleware.sessions import Bindings, SessionCookie, Tags
+from tfa_middleware.settings import ADMIN_IDLE, ADMIN_LIFETIME, USER_IDLE, USER_LIFETIME
 from tfa_middleware.stores.base import AccountStore, Store
 from tfa_middleware.verifiers.base import Verifier
 
@@ -48,6 +52,10 @@ class Realm:
         self.logout = Globs(settings.logout)
         self.not_login = Globs(settings.not_login)
         self.entry = settings.login[0]
+        #: Whether people log in by the header Authorization alone (RFC 7617).
+        self.basic = settings.authorization == authorization.BASIC
+        #: What a token may be called in a query (RFC 6750 2.3), where it comes past the header.
+        self.token_names = ("access_token", settings.token.rpartition("/")[2]) if settings.token else ()
 
     def classify(self, request: Request) -> str:
         """The class of the request's path; what is odd is protected whatever the lists say (A2)."""
@@ -61,6 +69,28 @@ class Realm:
         if any(under(path, prefix) for prefix in settings.public) or self._is_static(request):
             return PUBLIC
         return PROTECTED
+
+    def header(self, environ: Mapping[str, Any]) -> str:
+        """The header Authorization as it came, where it means anything in this realm; else empty."""
+        return "" if self.settings.authorization == authorization.REFUSE else environ.get("HTTP_AUTHORIZATION", "")
+
+    def presented(self, request: Request) -> Presented:
+        """What a request presents in that header."""
+        return authorization.read(self.header(request.environ), self.settings.authorization)
+
+    def bearer(self, body: bytes) -> str:
+        """The Authorization that comes of the answer to a login, or empty."""
+        token = self.rule.token(body)
+        return authorization.bearer(token) if token else ""
+
+    def bound_to(self, header: str) -> Bindings:
+        """Bindings that vouch for just this Authorization, as `Presented` has it."""
+        return {authorization.NAME: self.tags.all(authorization.NAME, header)[:1]} if header else {}
+
+    def vouches(self, bindings: Bindings, token: str) -> bool:
+        """Whether bindings hold this token."""
+        header = authorization.bearer(token)
+        return bool(header) and self.tags.bound(bindings, authorization.NAME, header)
 
     def asks_again(self, request: Request, *, readable: bool) -> bool:
         """Whether whoami is asked after a request inside a pass, which may have been a login by a door that nobody

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from tfa_middleware import cookies
+from tfa_middleware.authorization import NAME
 from tfa_middleware.hold import HeaderList
 from tfa_middleware.outside import private, without_ours
 from tfa_middleware.passrecord import Pass
@@ -41,6 +42,15 @@ class Rebinding:
             record, lambda one: replace(one, bindings=realm.tags.bind(one.bindings, changes, KEPT))
         )
         return headers if changed else cookies.without_set_cookie(headers)
+
+    def renewed(self, realm: Realm, record: Pass, header: str) -> None:
+        """A token that the application gave for the one before, to the same account, is bound like a cookie."""
+        if header:
+            tags = realm.bound_to(header)[NAME]
+            self._services.passes.change(
+                record,
+                lambda one: replace(one, bindings={**one.bindings, NAME: (*tags, *one.bindings.get(NAME, ()))[:KEPT]}),
+            )
 
     def _news(self, realm: Realm, record: Pass, headers: HeaderList) -> dict[str, cookies.SetCookie]:
         """What an answer sets anew or deletes; a cookie set to the value it has is no news."""

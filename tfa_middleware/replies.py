@@ -10,9 +10,10 @@ from typing import Any
 
 import webob
 
-from tfa_middleware.errors import BadRequest, Locked, PassEnded, RecordError, StoreError
-from tfa_middleware.hold import StartResponse
+from tfa_middleware.errors import BadRequest, Locked, PassEnded, RecordError, StoreError, UpstreamError
+from tfa_middleware.hold import Environ, StartResponse
 from tfa_middleware.i18n import N_, catalogue
+from tfa_middleware.paths import NOWHERE
 from tfa_middleware.realm import Realm
 from tfa_middleware.request import Request
 from tfa_middleware.services import Services
@@ -21,6 +22,20 @@ from tfa_middleware.sessions import VISITOR, Session, visitor
 _LOG = logging.getLogger("tfa_middleware")
 _RETRY = 5
 Headers = Sequence[tuple[str, str]]
+#: status -> heading, text, word for scripts
+_UPSTREAM = {
+    404: (N_("Not found"), N_("No service is known at this address."), "not_found"),
+    502: (
+        N_("The service does not answer"),
+        N_("The service behind this site cannot be reached or gave no proper answer. Please try again in a moment."),
+        "bad_gateway",
+    ),
+    504: (
+        N_("The service takes too long"),
+        N_("The service behind this site did not answer in time. Please try again in a moment."),
+        "gateway_timeout",
+    ),
+}
 
 
 class Replies:
@@ -92,7 +107,7 @@ class Replies:
     def to_entry(self, request: Request, realm: Realm, session: Session, *, afresh: bool = False) -> webob.Response:
         """To the application's login; the address that was wanted is kept in the session, which may begin afresh."""
         if not request.navigation:
-            return self._services.pages.refusal(403, "login_required", realm.entry)
+            return self._no_login(realm)
         kept = session if session.state == VISITOR else visitor(self._services.clock())
         kept = visitor(self._services.clock(), session.wanted) if afresh else kept
         path = request.address.path  # that of a login may hold a password, and is nothing to come back to
@@ -101,11 +116,39 @@ class Replies:
         headers = [realm.cookie.header(replace(kept, wanted=wanted))] if changed else []
         return self._services.pages.see_other(realm.entry, headers)
 
+    def _no_login(self, realm: Realm) -> webob.Response:
+        """For a script: 403, or where it would send a token 401 (RFC 6750 3), at which such pages show their login."""
+        if realm.settings.authorization != "bearer":
+            return self._services.pages.refusal(403, "login_required", realm.entry)
+        return self._services.pages.refusal(401, "login_required", realm.entry, [("WWW-Authenticate", "Bearer")])
+
     def from_elsewhere(self, request: Request, realm: Realm) -> webob.Response:
         """A login that another site's page posted: to the login page, and nothing of this browser's changes."""
         if not request.navigation:
             return self._services.pages.refusal(403, "cross_site", realm.entry)
         return self._services.pages.see_other(realm.entry)
+
+    def to_login(self, request: Request, realm: Realm) -> webob.Response:
+        """To the entry page, and nothing of this browser's changes: a password in a header is judged there first."""
+        if not request.takes_pages:
+            return self._services.pages.refusal(403, "login_required", realm.entry)
+        return self._services.pages.see_other(realm.entry)
+
+    def asks_password(self, request: Request, realm: Realm, challenges: Sequence[str]) -> webob.Response:
+        """401 in the application's own words to browsers (RFC 9110 11.6.1), which then ask for name and password."""
+        return self.message(
+            request, realm, 401, N_("Please sign in"), N_("Your name and your password are asked for first."),
+            word="login_required", headers=[("WWW-Authenticate", one) for one in challenges],
+            link=realm.entry, link_text=N_("Sign in"),
+        )  # fmt: skip
+
+    def other_account(self, request: Request, realm: Realm) -> webob.Response:
+        """A page of another site sent the browser here with another name and password than those of its pass."""
+        text = N_("A link of another site would have signed you in as somebody else, so it was not followed.")
+        return self.message(
+            request, realm, 403, N_("This request was refused"), text, word="cross_site",
+            link=realm.entry, link_text=N_("Sign in"),
+        )  # fmt: skip
 
     def start_again(self, request: Request, realm: Realm, *, void: bool = False) -> webob.Response:
         """The login that waited is over: the password is asked again."""
@@ -155,6 +198,8 @@ class Replies:
             return self.message(request, None, 400, N_("This request was refused"), text, word="bad_request")
         if isinstance(error, Locked):
             return self.locked(request, None, error)
+        if isinstance(error, UpstreamError):
+            return self._of_upstream(request, error)
         if isinstance(error, PassEnded):
             text = N_("The sign-in ended while the service was at work on this request. Please load the page again.")
             return self.message(request, None, 403, N_("Please sign in again"), text, word="login_required")
@@ -170,6 +215,16 @@ class Replies:
         _LOG.error("the gate failed: %s", place(error))
         text = N_("The service met an error and let nothing through. Please try again.")
         return self.message(request, None, 500, N_("Something went wrong"), text, word="error")
+
+    def upstream_failed(self, environ: Environ, error: UpstreamError, start_response: StartResponse) -> Iterable[bytes]:
+        """The answer where the console behind the gateway gave none: 404, 502 or 504."""
+        request = Request(environ, NOWHERE, self._tfa.trusted_proxies)
+        return answered(self._of_upstream(request, error), request, start_response)
+
+    def _of_upstream(self, request: Request, error: UpstreamError) -> webob.Response:
+        heading, text, word = _UPSTREAM[error.status]
+        headers = [] if error.status == 404 else [("Retry-After", str(_RETRY))]
+        return self.message(request, None, error.status, heading, text, word=word, headers=headers)
 
 
 def answered(response: webob.Response, request: Request, start_response: StartResponse) -> Iterable[bytes]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tfa_middleware.health import HEALTH, READY
 from tfa_middleware.hold import Environ
 from tfa_middleware.paths import Address
 from tfa_middleware.realm import PROTECTED, PUBLIC, Realm
@@ -36,6 +37,7 @@ class Routes:
         self._map = services.map
         self._prefix = services.settings.tfa.prefix
         self._hosts = services.settings.tfa.hosts
+        self._probes = {self._prefix + HEALTH, self._prefix + READY}
         self._known: dict[tuple[str, str, bool], Route] = {}
         self._good_hosts: set[str] = set()
 
@@ -65,6 +67,8 @@ class Routes:
         host = environ.get("HTTP_HOST", "")
         if host in self._good_hosts and "HTTP_UPGRADE" not in environ:
             return
+        if environ.get("PATH_INFO") in self._probes:
+            return  # they answer the same to everybody, and probes call a machine by its address
         check_frame(environ, self._hosts)
         if len(self._good_hosts) < REMEMBERED:
             self._good_hosts.add(host)

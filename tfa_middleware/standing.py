@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from tfa_middleware import cookies
+from tfa_middleware.adoption import Adopt, cookies_of, never, vouches
+from tfa_middleware.authorization import BOUND, MALFORMED, MISSING, NAME, NONE, NOTHING, UNBOUND, Presented
 from tfa_middleware.hold import Environ
-from tfa_middleware.outside import kept
 from tfa_middleware.passes import Verdict
 from tfa_middleware.passrecord import Pass
 from tfa_middleware.realm import Realm
@@ -20,12 +21,16 @@ from tfa_middleware.sessions import PASSED, PENDING, Session, visitor
 @dataclass(frozen=True)
 class Standing:
     """``session`` is what counts: a pass that ended, or a challenge that is over, left a fresh visitor. With a pass,
-    ``record`` is it and ``jar`` the cookies it vouches for; ``lapsed`` is a pass that ran out by time alone."""
+    ``record`` is it and ``jar`` the cookies it vouches for; ``lapsed`` is a pass that ran out by time alone.
+    ``presented`` is the Authorization beside; where it is another one than the pass's, the pass counts for nothing and
+    is ``superseded``."""
 
     session: Session
     record: Pass | None = None
     jar: Mapping[str, str] = field(default_factory=dict, repr=False)
     lapsed: Pass | None = None
+    presented: Presented = NOTHING
+    superseded: Pass | None = None
 
     @property
     def state(self) -> str:
@@ -36,31 +41,36 @@ class Standing:
 class Standings:
     """Reads standings, and keeps the verdicts of passes."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, adopt: Adopt = never) -> None:
         self._services = services
+        self._adopt = adopt
         self._passes = services.passes
         self._clock = services.clock
         self._reported: set[tuple[str, str]] = set()
 
     def quick(self, route: Route, environ: Environ) -> Verdict | None:
-        """The verdict that is known for this very Cookie header, where nothing else matters."""
+        """The verdict that is known for this very Cookie header and Authorization, where nothing else matters."""
         if not route.simple or route.realm is None or environ["REQUEST_METHOD"] not in ("GET", "HEAD", "OPTIONS"):
             return None
         query = environ.get("QUERY_STRING")
         if has_body(environ) or (query and route.realm.rule.in_query(query)):
             return None
-        return self._passes.verdict(route.realm.name, environ.get("HTTP_COOKIE", ""), self._clock())
+        cookie, header = environ.get("HTTP_COOKIE", ""), route.realm.header(environ)
+        return self._passes.verdict(route.realm.name, cookie, self._clock(), header)
 
     def of(self, request: Request, realm: Realm) -> Standing:
         """The standing of a request."""
         now = self._clock()
         session = realm.cookie.read(request.cookies, now)
-        if session.state == PENDING:
-            waits = self._services.challenges.fetch(realm.name, session.id)
-            return Standing(session if waits else visitor(now))
-        if session.state == PASSED:
-            return self._with_pass(request, realm, session, now)
-        return Standing(session)
+        standing = self._with_pass(request, realm, session, now) if session.state == PASSED else Standing(session)
+        if session.state == PENDING and not self._services.challenges.fetch(realm.name, session.id):
+            standing = Standing(visitor(now))
+        if standing.record is not None:
+            return standing
+        presented = realm.presented(request)
+        # A token alone is no login: it was made past the gate.
+        worth = realm.basic or presented.kind == MALFORMED
+        return replace(standing, presented=presented if worth else NOTHING)
 
     def _with_pass(self, request: Request, realm: Realm, session: Session, now: float) -> Standing:
         epoch = self._passes.epoch
@@ -68,15 +78,37 @@ class Standings:
         if record is None:
             return Standing(visitor(now), lapsed=self._lapsed(request, realm, session, now))
         named = cookies.unambiguous(request.cookies)
-        jar = self._vouched(realm, record, named)
-        if jar is None:
+        jar, presented = cookies_of(realm, record, named), self._matched(realm, record, realm.presented(request))
+        taken = self._taken(request, realm, record, jar, presented)
+        if taken is None:
             return Standing(visitor(now))
-        self._report_dropped(realm, record, named, jar)
-        record = self._touched(record, now)
+        if presented.kind in (UNBOUND, MALFORMED):
+            return Standing(visitor(now), superseded=record)
+        self._report_dropped(realm, taken, named, jar)
+        record = self._touched(taken, now)
         if record is None:
             return Standing(visitor(now))
-        self._passes.keep(realm.name, request.cookie_header, record, cookies.header(jar), epoch)
-        return Standing(session, record, jar)
+        if presented.kind != MISSING:
+            header = realm.header(request.environ) if presented.kind == BOUND else ""
+            self._passes.keep(realm.name, request.cookie_header, record, cookies.header(jar), epoch, header)
+        return Standing(session, record, jar, presented=presented)
+
+    def _taken(
+        self, request: Request, realm: Realm, record: Pass, jar: dict[str, str], presented: Presented
+    ) -> Pass | None:
+        """The pass that stands for these cookies; None where none does."""
+        header = presented.value if presented.kind == BOUND else ""
+        if vouches(realm, record, jar, header):
+            return record
+        return self._adopt(request, realm, record, jar, header) if presented.kind in (NONE, BOUND) else None
+
+    @staticmethod
+    def _matched(realm: Realm, record: Pass, presented: Presented) -> Presented:
+        """What is presented, held against the pass."""
+        if presented.kind == NONE:
+            return replace(presented, kind=MISSING) if realm.basic and record.bindings.get(NAME) else presented
+        bound = presented.kind == UNBOUND and realm.tags.bound(record.bindings, NAME, presented.value)
+        return replace(presented, kind=BOUND) if bound else presented
 
     def _alive(self, realm: Realm, session_id: str, now: float) -> Pass | None:
         """The live pass under the account's present set-up; a changed set-up ends it (A14)."""
@@ -97,21 +129,8 @@ class Standings:
         if realm.settings.renew != "factor" or record is None or record.expires() > now or not record.proved:
             return None
         same = record.fingerprint == realm.accounts.fingerprint(record.user)
-        jar = self._vouched(realm, record, cookies.unambiguous(request.cookies))
-        return record if same and jar is not None else None
-
-    @staticmethod
-    def _vouched(realm: Realm, record: Pass, named: dict[str, str]) -> dict[str, str] | None:
-        """The cookies a pass forwards: bound ones of the right value, and kept ones. None where a bound name comes with
-        another value: then the pass counts for nothing (law 4)."""
-        jar = kept(realm, named)
-        for name, value in named.items():
-            if any(record.bindings.get(name, ())):
-                if realm.tags.bound(record.bindings, name, value):
-                    jar[name] = value
-                elif name not in realm.settings.keep:
-                    return None
-        return jar
+        jar = cookies_of(realm, record, cookies.unambiguous(request.cookies))
+        return record if same and vouches(realm, record, jar) else None
 
     def _touched(self, record: Pass, now: float) -> Pass | None:
         return self._passes.touch(record, now) if now - record.seen >= 60 else record

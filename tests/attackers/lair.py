@@ -27,6 +27,7 @@ ENOUGH = 40
 #: In an environ: which worker takes the request.
 WORKER = "zoo.worker"
 _TICKET = re.compile(rb"localStorage.ticket = '(\w+)'")
+_TOKEN = re.compile(rb'"token": "(\w+)"')
 _HIDDEN = re.compile(rb'type="hidden" name="(?!csrf_token)([^"]+)" value="([^"]*)"')
 
 
@@ -62,7 +63,8 @@ class Witness:
                 if SECRET in block and not honest:
                     self._leaked(environ)
                 elif honest:
-                    self.cookies |= {("x-ticket", found.decode()): None for found in _TICKET.findall(block)}
+                    found = [*_TICKET.findall(block), *_TOKEN.findall(block)]
+                    self.cookies |= {("x-ticket", one.decode()): None for one in found}
                 yield block
         finally:
             getattr(blocks, "close", lambda: None)()
@@ -77,11 +79,13 @@ class Prowler(Client):
     def __init__(self, lair: Lair, **jar: str) -> None:
         super().__init__(lair.app, **jar)
         self.lair, self.worker, self.ticket = lair, 0, ""
+        #: What a browser goes on to send where the application signs people in by it.
+        self.header = ""
 
     def copy(self, **more: str) -> Prowler:
         """Another browser with the same cookies, and ``more``."""
         other = Prowler(self.lair, **{**self.jar, **more})
-        other.worker, other.ticket = self.worker, self.ticket
+        other.worker, other.ticket, other.header = self.worker, self.ticket, self.header
         return other
 
     def but(self, *names: str) -> Prowler:
@@ -100,7 +104,11 @@ class Prowler(Client):
         environ[WORKER] = self.worker
         if self.ticket:
             environ.setdefault("HTTP_X_TICKET", self.ticket)
+        if self.lair.animal.realm.get("authorization"):
+            self.header = environ.setdefault("HTTP_AUTHORIZATION", self.header)
         reply = super()._sent(environ)
+        if found := _TOKEN.search(reply.body):
+            self.header = f"Bearer {found[1].decode()}"
         self.ticket = next((found.decode() for found in _TICKET.findall(reply.body)), self.ticket)
         return reply
 
@@ -125,6 +133,7 @@ class Prowler(Client):
         if b'value="verify"' in self.get("/_tfa/user/challenge").body:
             reply = self.press("verify", code=self.lair.code(OWN))
             self.lair.tick()
+            self.get("/_tfa/user/answer", HTTP_SEC_FETCH_MODE="cors")
             if reply.location.startswith("/login"):
                 self.get(reply.location)
 
@@ -176,8 +185,13 @@ class Lair:
         self.app = Witness([bench.app for bench in self.benches])
 
     def code(self, user: str) -> str:
-        """The present code of somebody's app."""
+        """The present code of somebody's app; of the attacker's never one that happens to be the victim's too."""
+        while user != VICTIM and self.bench.code(self.keys[user]) in self._codes(VICTIM):
+            self.tick()
         return self.bench.code(self.keys[user])
+
+    def _codes(self, user: str) -> list[str]:
+        return [self.bench.code(self.keys[user], steps) for steps in range(-2, 3)]
 
     def tick(self, seconds: float = 30) -> None:
         """Let time pass, for every worker."""

@@ -22,13 +22,16 @@ from zoo.habits import (
     Basic,
     Folding,
     Forgery,
+    Guarded,
     Recalling,
     Registering,
     Remembering,
     Resetting,
     Scripted,
+    Seated,
     Signed,
     Ticketed,
+    Tokened,
 )
 from zoo.knocks import Door, by_basic, by_form, by_json, by_query
 from zoo.manners import (
@@ -45,6 +48,7 @@ from zoo.manners import (
 )
 
 FORM = by_form("/login")
+BOTH = (by_basic("/private"), FORM, by_basic("/login"))
 
 
 def fill_in(browser: Browser, user: str) -> None:
@@ -61,9 +65,23 @@ def by_script(browser: Browser, user: str) -> None:
     assert browser.fetch("/login", "POST", {"Content-Type": "application/json"}, body=body.encode()).status_int == 403
 
 
+def by_header(browser: Browser, user: str) -> None:
+    """Give name and password to the browser, which sends them with every request from then on."""
+    browser.client.authorization = ("Basic", (user, "right"))
+    browser.get("/private")
+
+
 def by_address(browser: Browser, user: str) -> None:
     """Log in by a form of method GET."""
     browser.get(f"/login?username={user}&password=right")
+
+
+def with_token(browser: Browser) -> None:
+    """The page's script fetches the answer to its login, and goes on with the token in it."""
+    answer = browser.fetch("/_tfa/user/answer")
+    if answer.status_int == 200:
+        browser.client.authorization = ("Bearer", answer.json["token"])
+    browser.fetch("/private")
 
 
 def private(browser: Browser) -> None:
@@ -104,6 +122,12 @@ def _json(tokens: bool) -> Callable[[], Beast]:
     return partial(Scripted, IN_PLACE, {"/login": reads_json()}, tokens=tokens)
 
 
+def _tokened(make: Callable[[], Beast], **realm: str) -> dict[str, Any]:
+    rules = {"success": "json:/ok=true", "authorization": "bearer", "token": "/token"}
+    doors = (by_json("/login"),)
+    return {"make": make, "realm": {**rules, **realm}, "doors": doors, "enter": by_script, "opens": with_token}
+
+
 def _second(habit: str, user: str = "username", password: str = "password") -> dict[str, Any]:
     """A second door that no rule lists."""
     door = lax if (user, password) == ("username", "password") else reads_form(user, password)
@@ -113,6 +137,11 @@ def _second(habit: str, user: str = "username", password: str = "password") -> d
 
 def _reset(name: str, word: str) -> Any:
     return by_form("/reset", "link", "new")(name, word)
+
+
+def _guarded(make: Callable[[], Beast], **realm: str) -> dict[str, Any]:
+    doors = (by_basic("/private"), by_basic("/login"))
+    return {"make": make, "realm": {"authorization": "basic", **realm}, "doors": doors, "enter": by_header}
 
 
 FOLDED = ("ALICE", " alice ", "\uff41lice", "al\u0131ce", "Alice\u00a0", "alice\u2003", "\u24d0lice", "ali\u0441e")
@@ -125,8 +154,15 @@ BARE: list[Animal] = [
     Animal("remember-me opens alone", partial(Remembering, IN_PLACE), opening=("sid", "remember_token")),
     Animal("JSON login, cookie", _json(False), {"success": "json:/ok=true"}, (by_json("/login"),), by_script),
     Animal("JSON login, token beside", _json(True), {"success": "json:/ok=true"}, (by_json("/login"),), by_script),
+    Animal("JSON login, token alone", **_tokened(Tokened), opening=()),
+    Animal("JSON login, token alone; whoami", **_tokened(Tokened, **WHOAMI), opening=()),
+    Animal("JSON login, token beside, let in", **_tokened(_json(True))),
     Animal("ticket in the page, own header", Ticketed, {"success": "body:ticket"}, opens=with_ticket, opening=()),
     Animal("Basic beside the form", partial(Basic, IN_PLACE), doors=(FORM, by_basic("/private"), by_basic("/login"))),
+    Animal("Basic beside the form, let in", **{**_guarded(partial(Basic, IN_PLACE), **WHOAMI), "doors": BOTH}),
+    Animal("Basic on every page", **_guarded(Guarded), opening=()),
+    Animal("Basic on every page; whoami", **_guarded(Guarded, **WHOAMI), opening=()),
+    Animal("Basic on every page, then a session", **_guarded(Seated)),
     Animal("unlisted door, same fields, new id", **_second(NEW)),
     Animal("unlisted door, same fields, in silence", **_second(SILENT)),
     Animal("unlisted door, other fields, new id", **_second(NEW, "u", "p")),

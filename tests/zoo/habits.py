@@ -11,7 +11,7 @@ from http.cookies import SimpleCookie
 from typing import Any
 from urllib.parse import parse_qsl
 
-from attacks.apps import HTML, Door, Environ, Headers
+from attacks.apps import HTML, Door, Environ, Headers, by_json
 from itsdangerous import BadData, URLSafeSerializer
 
 from zoo.beast import Beast, Start, lax
@@ -73,6 +73,16 @@ class Scripted(Beast):
         return self._answer(start, "200 OK", [("Content-Type", "application/json"), *headers], json.dumps(facts))
 
 
+class Tokened(Scripted):
+    """The token in the answer to its JSON login is all there is; scripts send it in the header Authorization."""
+
+    def __init__(self) -> None:
+        super().__init__(doors={"/login": by_json()}, tokens=True)
+
+    def cookie_of(self, session: str) -> Headers:
+        return []
+
+
 class Ticketed(Beast):
     """The page after the login keeps a ticket in a script; a header of its own carries it. No cookie opens anything."""
 
@@ -97,6 +107,35 @@ class Basic(Beast):
             if word == "right":
                 return self.known_as(name)
         return super().who(environ, session)
+
+
+class Guarded(Basic):
+    """Every page asks for name and password in the header; there is no form."""
+
+    sessions_too = False
+
+    def door_at(self, path: str) -> Door | None:
+        return None
+
+    def shown(self, environ: Environ, start: Start, session: str, who: str, path: str) -> Iterable[bytes]:
+        if not who:
+            headers = [HTML, ("WWW-Authenticate", 'Basic realm="the vault"')]
+            return self._answer(start, "401 Unauthorized", headers, "who are you?")
+        if path == "/login":
+            return self._answer(start, "200 OK", [HTML], "come in")
+        return super().shown(environ, start, session, who, path)
+
+    def page(self, environ: Environ, start: Start, who: str) -> Iterable[bytes]:
+        self.count(environ, who)
+        known = self.sessions.get(self._session(environ)) == who
+        headers = self.begun("", who) if self.sessions_too and not known else []
+        return self._answer(start, "200 OK", [HTML, *headers], f"<html><body>SECRET of {who}</body></html>")
+
+
+class Seated(Guarded):
+    """As `Guarded`, and a cookie opens alone, as Tomcat has it."""
+
+    sessions_too = True
 
 
 class Anywhere(Beast):
