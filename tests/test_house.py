@@ -34,7 +34,7 @@ accesslog admission answers attempt health mailing outside proxy_answer proxy_re
 adoption reverse_proxy routes
 proving rebinding standing
 attempts enrolling page turn
-answer_view challenge_view inside presenting
+answer_view challenge_view hotpath inside presenting
 entitlement
 enrol_view
 manage_view

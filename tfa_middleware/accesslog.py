@@ -50,6 +50,15 @@ class Remark:
         self.realm, self.account = realm or self.realm, account or self.account
 
 
+class Unheard(Remark):
+    """Where there is no access log."""
+
+    __slots__ = ()
+
+    def tell(self, verdict: str, realm: str = "", account: str = "") -> None:
+        """Nobody notes it."""
+
+
 class AccessLog:
     """A WSGI application around the middleware. ``write`` gets each line; ``moment`` gives seconds that never go back,
     ``clock`` seconds since the epoch."""

@@ -105,6 +105,10 @@ class Realm:
         """Whether a cookie that changes in the answer may be of another account's login."""
         return request.may_act or self.may_log_in(request) or self.settings.whoami_again == "query"
 
+    def may_be_asked(self, address: Address) -> bool:
+        """Whether even a request that asks for no change may be followed by the question whose the session is."""
+        return self.settings.whoami_again == "query" or self.rule.may_be_a_door(address) or ".." in address.folded
+
     def may_log_in(self, request: Request) -> bool:
         """Whether a request may go to a listed door, however it spells that, with a login by whatever fields, or by a
         token in the address."""

@@ -25,13 +25,8 @@ IDENTITY = frozenset(
     | {"HTTP_X_AUTHENTICATED_USER", "HTTP_X_ORIGINAL_URL", "HTTP_X_REWRITE_URL", "HTTP_X_ORIGINAL_URI"}
     | {"HTTP_X_FORWARDED_URI", "HTTP_X_FORWARDED_PATH", "HTTP_X_FORWARDED_PREFIX", "HTTP_X_HTTP_METHOD_OVERRIDE"}
     | {"HTTP_X_HTTP_METHOD", "HTTP_X_METHOD_OVERRIDE", "HTTP_X_SSL_CLIENT_S_DN", "HTTP_X_CLIENT_CERT"}
-    | {
-        "HTTP_SSL_CLIENT_CERT",
-        "HTTP_SSL_CLIENT_S_DN",
-        "HTTP_X_FORWARDED_CLIENT_CERT",
-        "HTTP_COOKIE2",
-        "HTTP_X_FORWARDED_METHOD",
-    }
+    | {"HTTP_SSL_CLIENT_CERT", "HTTP_SSL_CLIENT_S_DN", "HTTP_X_FORWARDED_CLIENT_CERT", "HTTP_COOKIE2"}
+    | {"HTTP_X_FORWARDED_METHOD"}
 )
 #: Further credentials in headers: for machine clients only.
 TOKENS = frozenset(
@@ -192,7 +187,7 @@ class Request:
     ) -> Environ:
         """A copy of the environ for the application (H10): this Cookie header, no identity, this Authorization unless
         ``tokens``, no session id in the query under a name in ``bound``, no hidden slash unless ``passed``."""
-        dropped = is_identity if tokens else _is_credential
+        dropped = is_identity if tokens else is_credential
         environ = {key: value for key, value in self.environ.items() if not dropped(key)}
         environ.pop("HTTP_COOKIE", None)
         if cookie:
@@ -214,7 +209,8 @@ def is_identity(key: str) -> bool:
 
 
 @lru_cache(4096)
-def _is_credential(key: str) -> bool:
+def is_credential(key: str) -> bool:
+    """Whether an environ's key goes along with no pass: an identity, or a token outside cookies."""
     return is_identity(key) or key in TOKENS or _TOKEN_LIKE.fullmatch(key) is not None
 
 
