@@ -448,7 +448,7 @@ class TestWholeDoctor:
         site.enrol("admin", "alice", "totp")
         said = tfa("doctor", "FILE")
         assert said.code == 0
-        assert re.findall(r"^ok: (\w+):", said.out, re.MULTILINE) == ["keys", "accounts", "store"]
+        assert re.findall(r"^ok: (\w+):", said.out, re.MULTILINE) == ["keys", "accounts", "store", "files"]
         assert "accounts: 1 in TFARecs.dat" in said.out
 
     def test_an_accounts_file_that_others_can_read_fails(self, tfa: Shell, site: Site) -> None:

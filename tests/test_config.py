@@ -14,8 +14,9 @@ from tfa_middleware import config
 from tfa_middleware.advice import advise
 from tfa_middleware.declare import count, key
 from tfa_middleware.errors import ConfigError
+from tfa_middleware.realm_settings import RealmSettings
 from tfa_middleware.reference import reference, reference_markdown
-from tfa_middleware.settings import RealmSettings, Settings
+from tfa_middleware.settings import Settings
 
 MINIMAL = "[realm:admin]\npaths = /admin\nlogin = /admin/login\n"
 FULL = """\
@@ -120,7 +121,7 @@ class TestErrors:
             ("[limit]\n", "[limit]: unknown section. Did you mean 'limits'?"),
             ("[realm]\n", "[realm]: the section needs a name"),
             ("[DEFAULT]\npolicy = off\n", "[DEFAULT]: unknown section"),
-            ("[gateway]\nlisten = x\n", "this version has no gateway yet"),
+            (MINIMAL + "[gateway]\nhost = upstream\n", "[gateway] upstream: expected http://HOST:PORT"),
             ("[realm:Admin]\npaths = /a\nlogin = /a\n", "a realm has a name of at most 32"),
             ("[tfa]\nissuer = a\n", "no [realm:NAME] section"),
             ("[realm:a]\npaths = /a\n", "[realm:a] login: the key is missing; it needs paths"),
@@ -136,7 +137,7 @@ class TestErrors:
             ("issuer = a\n" + MINIMAL, "line 1 stands before the first [section]"),
             (MINIMAL + "nonsense\n", "no 'key = value' in line 4"),
             (MINIMAL + "[mail]\nsender = a@example.com\n", "[mail] sender: unknown key"),
-            (MINIMAL + "preset = django\n", "preset: unknown key"),
+            (MINIMAL + "preset = django\n", "preset: no preset is called 'django'"),
         ],
     )
     def test_mistakes_in_the_text(self, tmp_path: Path, text: str, words: str) -> None:

@@ -20,8 +20,9 @@ from tfa_middleware import TwoFactorMiddleware, config
 from tfa_middleware.audit import EVENTS, Audit
 from tfa_middleware.cli import main
 from tfa_middleware.config_values import keys_of
+from tfa_middleware.realm_settings import RealmSettings
 from tfa_middleware.reference import BUILT_IN
-from tfa_middleware.settings import LimitSettings, MailSettings, RealmSettings, ServeSettings, TfaSettings
+from tfa_middleware.settings import LimitSettings, MailSettings, ServeSettings, TfaSettings
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
@@ -108,7 +109,8 @@ def test_the_readmes_python_wraps_an_application(tmp_path: Path, monkeypatch: py
 def test_the_readmes_filter_is_found_by_pastedeploy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     loadapp = pytest.importorskip("paste.deploy").loadapp
     _console(tmp_path, monkeypatch)
-    paste = blocks(README, "ini")[0] + "\n[app:console]\npaste.app_factory = console:factory\n"
+    pipeline = next(text for text in blocks(README, "ini") if "[pipeline:" in text)
+    paste = pipeline + "\n[app:console]\npaste.app_factory = console:factory\n"
     (tmp_path / "production.ini").write_text(paste, encoding="utf-8")
     assert isinstance(loadapp(f"config:{tmp_path}/production.ini"), TwoFactorMiddleware)
 
@@ -123,7 +125,7 @@ def _console(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "console", console)
     monkeypatch.chdir(folder)
     monkeypatch.setattr(sys, "path", list(sys.path))
-    settings = next(text for text in blocks(README, "ini") if "[realm:" in text)
+    settings = next(text for text in blocks(README, "ini") if "[realm:admin]" in text)
     # No network in a test: nobody is asked for the time.
     Path("tfa.ini").write_text(settings.replace("[tfa]\n", "[tfa]\nntp_server =\n"), encoding="utf-8")
     Path("smtp.password").write_text("not used", encoding="ascii")

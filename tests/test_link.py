@@ -121,6 +121,8 @@ class TestUntouched:
             page = "\ufeff<p>x</p><input name=x>".encode(codec)
             assert out([page[:1], page[1:]], headers=[("Content-Type", "text/html")]) == page
             assert out([page], "input[name=x]", [("Content-Type", "text/html")]) == page
+        for mark in (b"\xff\xfe", b"\xfe\xff"):
+            assert out([mark[:1], mark[1:], b"<input name=x>"], "input[name=x]") == mark + b"<input name=x>"
 
     def test_an_empty_page(self) -> None:
         assert out([]) == out([b""]) == b""

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 from tfa_middleware.errors import RecordError, Void
 from tfa_middleware.model import JSON, Account, Authenticator
-from tfa_middleware.settings import RealmSettings
+from tfa_middleware.realm_settings import RealmSettings
 from tfa_middleware.stores.base import AccountStore
 from tfa_middleware.verifiers.base import Verifier
 

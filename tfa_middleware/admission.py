@@ -78,6 +78,7 @@ class Admission:
         return replace(
             fresh,
             bindings=old.bindings,
+            jars=old.jars,
             owner=old.owner,
             named=old.named,
             until=old.until if live else fresh.until,

@@ -5,14 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from tfa_middleware.config_checks import inside
-from tfa_middleware.settings import (
-    ADMIN_IDLE,
-    ADMIN_LIFETIME,
-    USER_IDLE,
-    USER_LIFETIME,
-    RealmSettings,
-    Settings,
-)
+from tfa_middleware.config_gateway import section
+from tfa_middleware.realm_settings import RealmSettings
+from tfa_middleware.settings import ADMIN_IDLE, ADMIN_LIFETIME, USER_IDLE, USER_LIFETIME, Settings
+from tfa_middleware.upstream_url import UpstreamUrl
 
 #: What every authenticator app does right (REQUIREMENTS B4).
 _APPS_KNOW = {"digits": 6, "period": 30, "step": 30, "interval": 30, "algorithm": "SHA1"}
@@ -20,7 +16,7 @@ _APPS_KNOW = {"digits": 6, "period": 30, "step": 30, "interval": 30, "algorithm"
 
 def advise(settings: Settings) -> tuple[str, ...]:
     """Warnings about a configuration that is valid, one sentence or two each."""
-    found = [*_coverage(settings), *_site(settings)]
+    found = [*_coverage(settings), *_site(settings), *_gateways(settings), *_forward(settings)]
     for realm in settings.realms:
         found += [f"[realm:{realm.name}] {text}" for text in (*_paths(realm), *_identity(realm), *_factors(realm))]
         found += [f"[realm:{realm.name}] {text}" for text in _header(realm)]
@@ -53,6 +49,22 @@ def _site(settings: Settings) -> Iterator[str]:
         yield "mail.smtp = console: writes every mail to the terminal, codes included. Set a mail server."
     if settings.tfa.store.startswith("memory:"):
         yield "store = memory: forgets used codes and locks at every start and serves one process only."
+
+
+def _forward(settings: Settings) -> Iterator[str]:
+    for realm in settings.realms if settings.forward_auth.secret_file else ():
+        if not realm.logout:
+            yield f"[realm:{realm.name}] forward auth without logout: the gate does not see a logout that goes past it."
+
+
+def _gateways(settings: Settings) -> Iterator[str]:
+    for one in settings.gateways:
+        url = UpstreamUrl.parse(one.upstream)
+        if url.scheme == "http" and not url.near:
+            yield (
+                f"[{section(one)}] upstream = {one.upstream}: passwords and cookies go over the network in the clear, "
+                "and whoever reaches the console there goes past the second factor. Use https, and a firewall."
+            )
 
 
 def _paths(realm: RealmSettings) -> Iterator[str]:

@@ -7,15 +7,18 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from tfa_middleware import config
+from tfa_middleware.accesslog import AccessLog, opened
 from tfa_middleware.advice import advise
 from tfa_middleware.clock import start_check
 from tfa_middleware.errors import ConfigError
 from tfa_middleware.hold import App
 from tfa_middleware.middleware import TwoFactorMiddleware
+from tfa_middleware.replies import Replies
+from tfa_middleware.services import Services
 from tfa_middleware.settings import Settings
 from tfa_middleware.wiring import services
 
-__all__ = ["filter_app_factory", "load", "services", "wrap"]
+__all__ = ["filter_app_factory", "gateway", "load", "logged", "services", "wrap"]
 
 _LOG = logging.getLogger("tfa_middleware")
 
@@ -25,13 +28,43 @@ def load(app: App, path: str | Path, *, paste: bool = False) -> TwoFactorMiddlew
     return wrap(app, config.read_paste(path) if paste else config.read(path))
 
 
-def wrap(app: App, settings: Settings) -> TwoFactorMiddleware:
+def gateway(path: str | Path) -> App:
+    """The gateway that an INI file describes, for any WSGI server: ``gunicorn 'tfa_middleware:gateway("tfa.ini")'``.
+
+    The access log of [serve] is around it. Raises `ConfigError`, `KeyFileError` or `RecordError`.
+    """
+    settings = config.read(path)
+    return logged(wrap_upstreams(settings), settings)
+
+
+def wrap_upstreams(settings: Settings) -> TwoFactorMiddleware:
+    """The middleware around the consoles of the [gateway] sections. Raises `ConfigError` where there is none."""
+    if not settings.gateways:
+        raise ConfigError(
+            "the key is missing; it names the console.", where=settings.source, section="gateway", key="upstream"
+        )
+    try:
+        from tfa_middleware.reverse_proxy import ReverseProxy
+    except ImportError:
+        raise ConfigError("the gateway needs urllib3: pip install 'tfa_middleware[gateway]'") from None
+    parts = services(settings)
+    return wrap(ReverseProxy(settings, Replies(parts).upstream_failed), settings, parts)
+
+
+def wrap(app: App, settings: Settings, parts: Services | None = None) -> TwoFactorMiddleware:
     """The middleware around ``app`` as settings say; what stays open is logged, and the clock is looked at."""
-    middleware = TwoFactorMiddleware(app, settings)
+    middleware = TwoFactorMiddleware(app, settings, parts)
     for advice in advise(settings):
         _LOG.warning("%s", advice)
     start_check(settings.tfa.ntp_server)
     return middleware
+
+
+def logged(app: App, settings: Settings) -> App:
+    """``app`` with the access log of [serve] around it; ``app`` itself where that names none. Raises `ConfigError`."""
+    if not settings.serve.access_log:
+        return app
+    return AccessLog(app, opened(settings.serve.access_log, settings.folder), settings.tfa.trusted_proxies)
 
 
 def filter_app_factory(app: App, global_conf: Mapping[str, str], **local_conf: str) -> TwoFactorMiddleware:

@@ -54,8 +54,10 @@ class Attempts:
     def instead_of(self, record: Pass, attempt: Attempt, start_response: StartResponse) -> Iterable[bytes]:
         """A login in a browser that has a pass: the pass ends, for every worker, before the login is forwarded (A7)."""
         self._services.passes.revoke(record)
-        if attempt.realm.settings.identity == "posted" or self._would_be_believed(record, attempt):
-            # Nobody could tell a login from a greeting of whom the application knows already.
+        past = bool(self._services.settings.forward_auth.secret_file)
+        if past or attempt.realm.settings.identity == "posted" or self._would_be_believed(record, attempt):
+            # Nobody could tell a login from a greeting of whom the application knows already; and what went past the
+            # gate with these cookies may still be under way.
             attempt = replace(attempt, jar={})
         self._emit(attempt, "pass_revoked", user=record.user, reason="a new login")
         return self.serve(attempt, start_response)

@@ -93,7 +93,7 @@ class Audit:
         self._subscribers: tuple[Callable[[Event], None], ...] = ()
         if file:
             try:
-                _append(file, b"")
+                append(file, b"")
             except OSError as error:
                 problem = f"cannot be written: {error.strerror}"
                 raise ConfigError(problem, section="tfa", key="audit_file") from None
@@ -125,7 +125,7 @@ class Audit:
 
     def _write(self, file: Path, event: Event) -> None:
         try:
-            _append(file, json_line(event))
+            append(file, json_line(event))
         except OSError as error:
             _LOG.error("the audit file cannot be written: %s", error.strerror)  # the line above holds the event
 
@@ -172,8 +172,8 @@ def _utc(seconds: float) -> str:
     return datetime.fromtimestamp(seconds, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _append(file: Path, line: bytes) -> None:
-    """One write with O_APPEND: lines of several processes do not mix."""
+def append(file: Path, line: bytes) -> None:
+    """One write with O_APPEND, mode 0600: lines of several processes do not mix. Raises `OSError`."""
     handle = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
     try:
         if os.write(handle, line) != len(line):

@@ -1,4 +1,4 @@
-"""The command line: ``tfa check | config | keys | serve | demo | list | show | reset | sessions | invite | doctor``.
+"""The command line: ``tfa check | config | keys | presets | serve | demo | list | show | reset | sessions | ...``.
 
 Exit codes: 0 done; 1 a check failed, or nothing was found; 2 wrong usage or configuration.
 """
@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from tfa_middleware import cli_accounts, cli_config, cli_doctor, cli_serve, cli_sessions
+from tfa_middleware import cli_accounts, cli_config, cli_doctor, cli_presets, cli_serve, cli_sessions
 from tfa_middleware.cli_output import Output
 from tfa_middleware.errors import ConfigError, KeyFileError, TwoFactorError
 
@@ -60,7 +60,7 @@ def parser() -> argparse.ArgumentParser:
     )
     top.add_argument("--version", action="version", version=f"tfa_middleware {_version()}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for module in (cli_config, cli_serve, cli_accounts, cli_sessions, cli_doctor):
+    for module in (cli_config, cli_presets, cli_serve, cli_accounts, cli_sessions, cli_doctor):
         module.add(commands)
     return top
 

@@ -13,7 +13,8 @@ from tfa_middleware.cli_output import Output
 from tfa_middleware.config_values import nearest
 from tfa_middleware.errors import BadRequest, ConfigError
 from tfa_middleware.login import LoginRule
-from tfa_middleware.settings import RealmSettings, Settings
+from tfa_middleware.realm_settings import RealmSettings
+from tfa_middleware.settings import Settings
 
 if TYPE_CHECKING:
     from tfa_middleware.services import Services

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterator
 from pathlib import Path
 
 from tfa_middleware.advice import advise
 from tfa_middleware.cli_command import Commands, command, settings, with_file
 from tfa_middleware.cli_output import NOTE, OK, WARN, Output
 from tfa_middleware.errors import ConfigError
+from tfa_middleware.forward import read_secret
 from tfa_middleware.keys import Keys
 from tfa_middleware.reference import reference, reference_markdown
 from tfa_middleware.settings import Settings
+from tfa_middleware.upstream_url import UpstreamUrl
 
 
 def add(commands: Commands) -> None:
@@ -37,6 +40,7 @@ def check(args: argparse.Namespace, out: Output) -> int:
     try:
         found = settings(args.file)
         _check_mail(found)
+        read_secret(found)
     except ConfigError as error:
         if not args.json:
             raise
@@ -44,13 +48,24 @@ def check(args: argparse.Namespace, out: Output) -> int:
         out.json({"ok": False, "error": str(error), "problem": error.problem, **facts})
         return 2
     advice = advise(found)
+    ways = list(_ways(found))
     if args.json:
-        out.json({"ok": True, "realms": [realm.name for realm in found.realms], "advice": list(advice)})
+        names = [realm.name for realm in found.realms]
+        out.json({"ok": True, "realms": names, "advice": list(advice), "gateway": ways})
         return 0
     for text in advice:
         out.result(WARN, text)
+    for text in ways:
+        out.result(NOTE, text)
     out.result(OK, f"{args.file}: {', '.join(f'{realm.name} ({realm.policy})' for realm in found.realms)}")
     return 0
+
+
+def _ways(found: Settings) -> Iterator[str]:
+    """What goes to which console."""
+    for one in found.gateways:
+        hosts, paths = " ".join(one.match_host), " ".join(one.paths or ("/",))
+        yield f"{hosts}{' ' if hosts else ''}{paths} goes to {UpstreamUrl.parse(one.upstream).shown}"
 
 
 def _check_mail(found: Settings) -> None:

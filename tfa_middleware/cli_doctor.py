@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import argparse
 import secrets
-import socket
-import stat
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from tfa_middleware.advice import advise
+from tfa_middleware.checkup_files import look_at_files
+from tfa_middleware.checkup_site import look_from_outside
+from tfa_middleware.checkup_upstream import look_behind
 from tfa_middleware.cli_command import Commands, command, services, settings, with_file
-from tfa_middleware.cli_output import FAIL, NOTE, OK, WARN, Output
+from tfa_middleware.cli_output import FAIL, NOTE, OK, WARN, Finding, Output
 from tfa_middleware.clock import judged
-from tfa_middleware.errors import ConfigError, TwoFactorError
+from tfa_middleware.errors import TwoFactorError
 from tfa_middleware.keys import Keys
 from tfa_middleware.model import Message
 from tfa_middleware.settings import Settings
@@ -21,14 +22,14 @@ from tfa_middleware.settings import Settings
 if TYPE_CHECKING:
     from tfa_middleware.services import Services
 
-#: (level, what was looked at, what was found)
-Finding = tuple[str, str, str]
 _NAME = "localhost"
 
 
 def add(commands: Commands) -> None:
     """Add the command."""
-    parser = command(commands, "doctor", "check clock, keys, accounts, store and mail", "tfa doctor tfa.ini", doctor)
+    parser = command(
+        commands, "doctor", "check clock, files, accounts, store, site and mail", "tfa doctor tfa.ini", doctor
+    )
     with_file(parser)
     parser.add_argument("--mail-to", metavar="ADDRESS", help="send a test message to this address")
 
@@ -40,6 +41,8 @@ def doctor(args: argparse.Namespace, out: Output) -> int:
     # Wiring would make a missing key file, owned by whoever called the doctor and not by the service.
     if findings[-1][0] == OK:
         findings += _tried("wiring", lambda: _wired(args.file))
+    findings += _tried("files", lambda: look_at_files(found))
+    findings += _tried("upstream", lambda: look_behind(found))
     findings += _tried("mail", lambda: _mail(found, args.mail_to))
     findings += [(WARN, "advice", text) for text in advise(found)]
     failed = any(level == FAIL for level, _, _ in findings)
@@ -89,13 +92,11 @@ def _wired(file: str) -> Iterator[Finding]:
     wired = services(file)
     yield from _tried("accounts", lambda: _accounts(wired))
     yield from _tried("store", lambda: _store(wired))
+    yield from _tried("site", lambda: look_from_outside(wired))
 
 
 def _accounts(wired: Services) -> Iterator[Finding]:
     where = wired.settings.tfa.accounts
-    path = wired.settings.folder / where
-    if where != "store" and path.exists() and path.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
-        yield FAIL, "accounts", f"others may read or write {path}; run: chmod 600 {path}"
     problems = wired.accounts.health()
     for problem in problems:
         yield FAIL, "accounts", problem
@@ -128,18 +129,14 @@ def _mail(found: Settings, address: str | None) -> Iterator[Finding]:
     elif kind in ("console", "file"):
         yield NOTE, "mail", f"messages go to {found.mail.smtp}, not to a mail server"
     else:
-        yield OK, "mail", f"{_reached(found)} answers; --mail-to ADDRESS sends a test message"
+        yield OK, "mail", f"{_greeted(found)} would take a message; --mail-to ADDRESS sends one"
 
 
-def _reached(found: Settings) -> str:
+def _greeted(found: Settings) -> str:
+    """All that comes before a message: the connection, TLS, the login. Raises `MailError`."""
+    from tfa_middleware.smtp import greet
     from tfa_middleware.smtp_url import read_server
 
     server = read_server(found.mail, found.folder, _NAME)
-    name = f"{server.host}:{server.port}"
-    try:
-        with socket.create_connection((server.host, server.port), server.timeout) as connection:
-            if server.context and not server.starttls:
-                server.context.wrap_socket(connection, server_hostname=server.host).close()
-    except OSError as error:
-        raise ConfigError(f"{name} cannot be reached ({error}).", section="mail", key="smtp") from None
-    return name
+    greet(server)
+    return f"{server.host}:{server.port}"

@@ -10,6 +10,8 @@ from datetime import datetime, timezone
 from typing import Any, TextIO
 
 OK, WARN, FAIL, NOTE = "ok", "warning", "failed", "note"
+#: (level, what was looked at, what was found and what to do about it)
+Finding = tuple[str, str, str]
 _COLOURS = {OK: "32", WARN: "33", FAIL: "31", NOTE: "36"}
 
 

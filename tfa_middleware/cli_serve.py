@@ -8,6 +8,7 @@ import logging
 from collections.abc import Callable
 from typing import Any
 
+from tfa_middleware import serving
 from tfa_middleware.cli_command import Commands, command, settings, with_file
 from tfa_middleware.cli_output import OK, Output
 from tfa_middleware.config_values import Place
@@ -17,7 +18,14 @@ from tfa_middleware.settings import Settings
 def add(commands: Commands) -> None:
     """Add the commands of this file."""
     with_file(
-        command(commands, "serve", "serve the application that [serve] names", "tfa serve tfa.ini", serve), json=False
+        command(
+            commands,
+            "serve",
+            "serve the application of [serve], or the console of [gateway]",
+            "tfa serve tfa.ini",
+            serve,
+        ),
+        json=False,
     )
     parser = command(commands, "demo", "serve a model backup console to try everything with", "tfa demo", demo)
     parser.add_argument("--host", default="127.0.0.1", help="address to listen at; default: %(default)s")
@@ -34,19 +42,21 @@ def _port(text: str) -> int:
 
 
 def serve(args: argparse.Namespace, out: Output) -> int:
-    """Serve until interrupted; what happens is logged to standard error, a wrong clock and open ends too.
+    """Serve until SIGTERM or SIGINT; what happens is logged to standard error, a wrong clock and open ends too.
 
     Raises `ConfigError` where [serve] app cannot be loaded or the address is taken.
     """
     from tfa_middleware import assembly
+    from tfa_middleware.listening import listening
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     found = settings(args.file)
-    application = assembly.wrap(_application(found), found)
-    server = _listening(application, found)
-    out.result(OK, f"{found.tfa.issuer} is served at http://{found.serve.listen}/")
+    application = assembly.wrap_upstreams(found) if found.gateways else assembly.wrap(_application(found), found)
+    sockets = serving.handed_over()
+    channels = listening(assembly.logged(application, found), found, sockets)
+    out.result(OK, f"{found.tfa.issuer} is served at http://{serving.where(sockets) or found.serve.listen}/")
     out.stream.flush()
-    server.run()
+    serving.run(channels, found.serve.stop_time)
     return 0
 
 
@@ -57,30 +67,12 @@ def demo(args: argparse.Namespace, _: Output) -> int:
     return run(args)
 
 
-def _listening(application: Callable[..., Any], found: Settings) -> Any:
-    from waitress import create_server
-
-    try:
-        return create_server(
-            application,
-            listen=found.serve.listen,
-            threads=found.serve.threads,
-            ident=None,
-            # Behind a proxy that ends TLS, the application builds its addresses and checks origins by the public one.
-            url_scheme=found.tfa.base_url.partition("://")[0] or "http",
-            # The middleware decides whose X-Forwarded-For it believes; without trusted proxies nobody sees it.
-            clear_untrusted_proxy_headers=not found.tfa.trusted_proxies,
-        )
-    except (OSError, ValueError) as error:
-        problem = f"cannot listen at {found.serve.listen} ({error})."
-        raise Place(found.source, "serve").error(problem, "listen") from None
-
-
 def _application(found: Settings) -> Callable[..., Any]:
     place = Place(found.source, "serve")
     module, colon, name = found.serve.app.partition(":")
     if not (module and colon and name):
-        raise place.error(f"expected module:callable, found {found.serve.app!r}.", "app")
+        missing = "[serve] app or [gateway] upstream must say what to serve" if not found.serve.app else ""
+        raise place.error(f"{missing or f'expected module:callable, found {found.serve.app!r}'}.", "app")
     try:
         application = getattr(importlib.import_module(module), name)
     except Exception as error:  # a foreign module may raise anything while it loads; nothing starts then

@@ -10,27 +10,31 @@ import re
 from collections.abc import Mapping
 from pathlib import Path
 
+from tfa_middleware import preset
 from tfa_middleware.config_checks import check
 from tfa_middleware.config_values import NAME, NAME_HELP, Place, filled, nearest
 from tfa_middleware.config_verifiers import verifiers
 from tfa_middleware.errors import ConfigError
+from tfa_middleware.realm_settings import RealmSettings
 from tfa_middleware.settings import (
+    ForwardAuthSettings,
+    GatewaySettings,
     LimitSettings,
     MailSettings,
-    RealmSettings,
     ServeSettings,
     Settings,
     TfaSettings,
 )
 
-_PLAIN = ("tfa", "mail", "limits", "serve")
-_NAMED = ("realm", "verifier")
+_PLAIN = ("tfa", "mail", "limits", "serve", "gateway", "forward_auth")
+_NAMED = ("realm", "verifier", "gateway")
+#: What stands below the prefix beside the realms.
+_TAKEN = frozenset({"static", "health", "ready", "auth"})
 _PASTE_NAMES = frozenset({"DEFAULT", "loggers", "handlers", "formatters"})
 _PASTE_HEADS = re.compile(
     r"(?:app|application|filter|filter-app|pipeline|composite|composit|server):.+|(?:logger|handler|formatter)_.+"
 )
 _HEADER = re.compile(r"\[(.+)\]")
-_NO_GATEWAY = "this version has no gateway yet; wrap the application in Python, by PasteDeploy or with 'tfa serve'."
 
 Sections = Mapping[str, Mapping[str, str]]
 
@@ -68,8 +72,8 @@ def _settings(sections: Sections, folder: Path, where: str) -> Settings:
     named: dict[str, dict[str, Mapping[str, str]]] = {head: {} for head in _NAMED}
     for section, given in sections.items():
         _check_section(section, where)
-        head, _, name = section.partition(":")
-        if head in named:
+        head, colon, name = section.partition(":")
+        if head in named and (colon or head == "gateway"):
             named[head][name] = given
     if not named["realm"]:
         raise ConfigError("no [realm:NAME] section: nothing would be protected.", where=where)
@@ -80,7 +84,9 @@ def _settings(sections: Sections, folder: Path, where: str) -> Settings:
         tfa=filled(TfaSettings, sections.get("tfa", {}), Place(where, "tfa")),
         mail=filled(MailSettings, sections.get("mail", {}), Place(where, "mail")),
         limits=filled(LimitSettings, sections.get("limits", {}), Place(where, "limits")),
-        serve=filled(ServeSettings, sections.get("serve", {}), Place(where, "serve")),
+        forward_auth=filled(ForwardAuthSettings, sections.get("forward_auth", {}), Place(where, "forward_auth")),
+        serve=_serve(sections, where),
+        gateways=_gateways(named["gateway"], where),
         verifiers=verifiers(named["verifier"], used, where),
         folder=folder,
         source=where,
@@ -93,14 +99,47 @@ def _realm(name: str, given: Mapping[str, str], where: str) -> RealmSettings:
     place = Place(where, f"realm:{name}")
     if not NAME.fullmatch(name):
         raise place.error(f"a realm has {NAME_HELP}.")
-    return filled(RealmSettings, given, place, name=name)
+    if name in _TAKEN:
+        raise place.error(f"{name} is the name of a page of the middleware itself; call the realm otherwise.")
+    return filled(RealmSettings, {**_preset(given.get("preset", ""), place), **given}, place, name=name)
+
+
+def _preset(name: str, place: Place) -> Mapping[str, str]:
+    """The keys of a preset, which those of the realm itself win over one by one."""
+    if not name:
+        return {}
+    try:
+        text = preset.text(name)
+    except LookupError:
+        problem = f"no preset is called {name!r}; 'tfa presets' lists them."
+        raise place.error(problem, "preset", nearest(str(name), preset.names())) from None
+    return _parsed(text, f"preset {name}")[preset.SECTION]
+
+
+def _gateways(named: Sections, where: str) -> tuple[GatewaySettings, ...]:
+    """The consoles. A section [gateway] that says nothing is none."""
+    found = []
+    for name, given in named.items():
+        place = Place(where, f"gateway:{name}" if name else "gateway")
+        if name and not NAME.fullmatch(name):
+            raise place.error(f"a console has {NAME_HELP}.")
+        one = filled(GatewaySettings, given, place, name=name)
+        if name or one != GatewaySettings(name=""):
+            found.append(one)
+    return tuple(found)
+
+
+def _serve(sections: Sections, where: str) -> ServeSettings:
+    """[serve]; where to listen may stand in [gateway] too, but only in one of both."""
+    given, listen = dict(sections.get("serve", {})), sections.get("gateway", {}).get("listen", "")
+    if listen and "listen" in given:
+        raise Place(where, "gateway").error("[serve] says where to listen already.", "listen")
+    return filled(ServeSettings, given | ({"listen": listen} if listen else {}), Place(where, "serve"))
 
 
 def _check_section(section: str, where: str) -> None:
     place = Place(where, section)
     head, colon, name = section.partition(":")
-    if section == "gateway":
-        raise place.error(_NO_GATEWAY)
     if section in _PLAIN or (head in _NAMED and name):
         return
     if head in _NAMED:

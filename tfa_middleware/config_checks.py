@@ -6,12 +6,14 @@ import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from tfa_middleware.config_gateway import check_gateways
 from tfa_middleware.config_values import Place
 from tfa_middleware.element import Target
 from tfa_middleware.errors import ConfigError
 from tfa_middleware.forms import canonical
 from tfa_middleware.paths import address, folded, local
-from tfa_middleware.settings import MailSettings, RealmSettings, Settings, TfaSettings
+from tfa_middleware.realm_settings import RealmSettings
+from tfa_middleware.settings import MailSettings, Settings, TfaSettings
 
 #: NIST SP 800-63B-4 3.1.3.2 and REQUIREMENTS K8: nothing waits longer than this for its second factor.
 LONGEST_CHALLENGE = 600
@@ -41,7 +43,11 @@ def check(settings: Settings) -> None:
         _check_rules(realm, place)
         _check_factors(realm, settings, place)
         _check_link(realm, place)
+        if settings.forward_auth.secret_file and not realm.whoami:
+            problem = "forward auth needs it: the gate does not see cookies that the application sets past it."
+            raise place.error(problem, "whoami")
     _check_claims(settings)
+    check_gateways(settings)
 
 
 def _check_link(realm: RealmSettings, place: Place) -> None:

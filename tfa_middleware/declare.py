@@ -54,11 +54,11 @@ def seconds(value: str) -> int:
 
 
 def size(value: str) -> int:
-    """a size in bytes such as 4096, 512k or 1M"""
-    found = re.fullmatch(r"(\d+)\s*([kKmM]?)", value)
+    """a size in bytes such as 4096, 512k, 1M or 2G"""
+    found = re.fullmatch(r"(\d+)\s*([kKmMgG]?)", value)
     if not found:
         raise ValueError(size.__doc__)
-    return int(found[1]) * {"": 1, "k": 1024, "m": 1048576}[found[2].lower()]
+    return int(found[1]) * {"": 1, "k": 1024, "m": 1048576, "g": 1 << 30}[found[2].lower()]
 
 
 def count(low: int, high: int) -> Parser:

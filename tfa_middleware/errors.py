@@ -89,3 +89,14 @@ class BadRequest(TwoFactorError):
 
 class PassEnded(TwoFactorError):
     """A pass ended while its request was under way: the answer is not given out."""
+
+
+class UpstreamError(TwoFactorError):
+    """The console behind the gateway gave no answer, or half of one. ``status`` is what the browser is told: 404, 502
+    or 504."""
+
+    def __init__(self, upstream: str, reason: str, status: int = 502) -> None:
+        super().__init__(f"{upstream}: {reason}")
+        self.upstream = upstream
+        self.reason = reason
+        self.status = status

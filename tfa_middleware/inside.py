@@ -48,7 +48,7 @@ class Passage:
     def forwarded(self) -> Environ:
         """The environ for the application."""
         bound = (*self.record.bindings, *self.realm.token_names)
-        environ = self.request.forwarded(self.cookie, bound, authorization=self.authorization)
+        environ = self.request.forwarded(self.cookie, bound, passed=True, authorization=self.authorization)
         if self.realm.token_names and self.request.acts:
             environ.pop("HTTP_ACCEPT_ENCODING", None)  # a token in the answer is looked for
         return environ

@@ -123,20 +123,35 @@ def _weak(tag: str) -> str:
     return f"W/{tag}" if tag.startswith('"') else tag
 
 
+class _Start:
+    """The first two bytes of a page, by which one in UTF-16 gives itself away. It stays as it is."""
+
+    def __init__(self) -> None:
+        self._bytes = b""
+
+    def see(self, chunk: bytes) -> None:
+        if len(self._bytes) < 2:
+            self._bytes += chunk[:2]
+
+    @property
+    def readable(self) -> bool:
+        """Whether there is anything, in an encoding that is read here."""
+        return bool(self._bytes) and not self._bytes.startswith(_WIDE)
+
+
 class _Append:
-    """Puts the markup behind the last byte of a page that has any. A page in UTF-16, by its mark, stays as it is."""
+    """Puts the markup behind the last byte of a page that has any."""
 
     def __init__(self, text: bytes) -> None:
         self._text = text
-        self._start = b""
+        self._start = _Start()
 
     def feed(self, chunk: bytes) -> bytes:
-        if len(self._start) < 2:
-            self._start += chunk[:2]
+        self._start.see(chunk)
         return chunk
 
     def end(self) -> bytes:
-        return self._text if self._start and not self._start.startswith(_WIDE) else b""
+        return self._text if self._start.readable else b""
 
 
 class _Insert:
@@ -145,14 +160,16 @@ class _Insert:
     def __init__(self, text: bytes, place: ElementEnd) -> None:
         self._text = text
         self._place = place
+        self._start = _Start()
         self._done = False
 
     def feed(self, chunk: bytes) -> bytes:
+        self._start.see(chunk)
         at = None if self._done else self._place.find(chunk)
         if at is None:
             return chunk
         self._done = True
-        return chunk[:at] + self._text + chunk[at:]
+        return chunk[:at] + self._text + chunk[at:] if self._start.readable else chunk
 
     def end(self) -> bytes:
         return b""

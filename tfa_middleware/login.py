@@ -16,7 +16,7 @@ from tfa_middleware.authorization import hidden
 from tfa_middleware.errors import BadRequest
 from tfa_middleware.forms import Fields, query_fields
 from tfa_middleware.paths import Address, Globs, folded, joined
-from tfa_middleware.settings import RealmSettings
+from tfa_middleware.realm_settings import RealmSettings
 
 GOOD, FAILED, UNDECIDED = "good", "failed", "undecided"
 MAX_NAME = 256

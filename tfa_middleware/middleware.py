@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from tfa_middleware import cookies, forms, gate
+from tfa_middleware.accesslog import FAILED, OUTSIDE, OWN_PAGE, REFUSED, REMARK, Remark, Unheard
+from tfa_middleware.adoption import Adoption, never
 from tfa_middleware.answers import Answers
 from tfa_middleware.attempt import Attempt
 from tfa_middleware.attempts import Attempts
 from tfa_middleware.authorization import BOUND, MALFORMED
-from tfa_middleware.errors import BadRequest, TwoFactorError
+from tfa_middleware.errors import BadRequest, TwoFactorError, UpstreamError
+from tfa_middleware.forward import ForwardAuth
 from tfa_middleware.hold import App, ApplicationError, Environ, HeaderList, StartResponse, guarded
+from tfa_middleware.hotpath import HotPath
 from tfa_middleware.inside import Inside, Passage
 from tfa_middleware.outside import Outside
 from tfa_middleware.paths import NOWHERE
@@ -20,28 +23,17 @@ from tfa_middleware.presenting import Presenting
 from tfa_middleware.proving import Proving
 from tfa_middleware.realm import LOGIN, PUBLIC, Realm
 from tfa_middleware.replies import Replies, answered
-from tfa_middleware.request import Request
+from tfa_middleware.request import Request, has_body
 from tfa_middleware.routes import Routes
 from tfa_middleware.services import Services
 from tfa_middleware.sessions import PASSED, PENDING, Bindings
 from tfa_middleware.settings import Settings
 from tfa_middleware.standing import Standing, Standings
+from tfa_middleware.turn import Action, Turn
 from tfa_middleware.views import Views
 from tfa_middleware.wiring import services as make_services
 
-
-@dataclass(frozen=True)
-class Turn:
-    """One request that the law decides on, with all that was read of it."""
-
-    request: Request
-    realm: Realm
-    path: str
-    standing: Standing
-    fields: forms.Fields
-
-
-Action = Callable[[Turn, StartResponse], Iterable[bytes]]
+_UNHEARD = Unheard()
 
 
 class TwoFactorMiddleware:
@@ -58,13 +50,15 @@ class TwoFactorMiddleware:
         self._trusted = services.settings.tfa.trusted_proxies
         self._replies = Replies(services)
         self._routes = Routes(services)
-        self._standings = Standings(services)
+        past = bool(services.settings.forward_auth.secret_file)
+        self._standings = Standings(services, Adoption(self._app, services).take if past else never)
         self._answers = Answers(services)
         proving = Proving(services)
         self._outside = Outside(self._app, services)
         self._attempts = Attempts(self._app, services, self._replies, self._outside, proving)
         self._inside = Inside(self._app, services, self._replies, self._attempts)
         self._presenting = Presenting(self._app, services, self._replies, self._attempts)
+        self._hot = HotPath(self._app, services, self._routes)
         self._views = Views(services, self._replies, self._standings, proving)
         self._actions: dict[str, Action] = {
             gate.FORWARD_BARE: self._forward_bare,
@@ -80,37 +74,60 @@ class TwoFactorMiddleware:
             gate.TO_ENTRY: self._to_entry,
             gate.REFUSE: self._refuse,
         }
+        self._forward = ForwardAuth(services, self._routes, self._standings, self._judged, self._actions)
         realms = " ".join(one.name for one in settings.realms)
         services.audit.emit("config_loaded", source=settings.source, realms=realms)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """One request: at once where its verdict is known, else by the law of the gate."""
+        remark: Remark = environ.pop(REMARK) if REMARK in environ else _UNHEARD
         try:
-            route = self._routes.find(environ)
-            if route.ours:
-                return self._views(Request.of(dict(environ), self._trusted), start_response)
-            if route.realm is None:
-                return self._outside.elsewhere(Request(dict(environ), route.address, self._trusted), start_response)
-            verdict = self._standings.quick(route, environ)
-            if verdict is not None:
-                request = Request(environ, route.address, self._trusted)
-                passage = Passage(request, route.realm, verdict.record, verdict.cookie, verdict.authorization)
-                return self._inside.serve(passage, start_response)
-            return self._by_the_law(Request.of(dict(environ), self._trusted), route.realm, start_response)
+            answer = self._hot.serve(environ, start_response) if remark is _UNHEARD else None
+            return self._with_care(environ, start_response, remark) if answer is None else answer
         except ApplicationError as error:
+            if isinstance(error.__cause__, UpstreamError):  # an answer that was read here broke off
+                return self._failed(environ, start_response, error.__cause__)
             raise (error.__cause__ or error) from None
         except Exception as error:  # noqa: BLE001 - the last resort: nothing is let through (K6)
+            remark.tell(REFUSED if isinstance(error, BadRequest) else FAILED)
             return self._failed(environ, start_response, error)
 
-    def _by_the_law(self, request: Request, realm: Realm, start_response: StartResponse) -> Iterable[bytes]:
+    def _with_care(self, environ: Environ, start_response: StartResponse, remark: Remark) -> Iterable[bytes]:
+        """What the hot path leaves: a front server's question, our own pages, what has a verdict, what has none."""
+        if self._forward.asked(environ):
+            remark.tell(OWN_PAGE)
+            return self._forward(environ, start_response)
+        route = self._routes.find(environ)
+        if route.ours:
+            remark.tell(OWN_PAGE)
+            return self._views(Request.of(dict(environ), self._trusted), start_response)
+        if route.realm is None:
+            remark.tell(OUTSIDE)
+            return self._outside.elsewhere(Request(dict(environ), route.address, self._trusted), start_response)
+        verdict = self._standings.quick(route, environ)
+        if verdict is not None:
+            remark.tell(gate.FORWARD_PASSED, route.realm.name, verdict.record.user)
+            request = Request(environ, route.address, self._trusted)
+            passage = Passage(request, route.realm, verdict.record, verdict.cookie, verdict.authorization)
+            return self._inside.serve(passage, start_response)
+        return self._by_the_law(Request.of(dict(environ), self._trusted), route.realm, start_response, remark)
+
+    def _by_the_law(
+        self, request: Request, realm: Realm, start_response: StartResponse, remark: Remark
+    ) -> Iterable[bytes]:
         """Read what the law looks at, decide, do it."""
+        turn, action = self._judged(request, realm)
+        record = turn.standing.record
+        remark.tell(action, realm.name, record.user if record else "")
+        return self._actions[action](turn, start_response)
+
+    def _judged(self, request: Request, realm: Realm) -> tuple[Turn, str]:
         path, standing = realm.classify(request), self._standings.of(request, realm)
         fields = self._read(request, path, standing)
-        if standing.record is not None:
-            standing = self._standings.of(request, realm)  # the body may have come slowly, while the pass ended
+        if standing.record is not None and has_body(request.environ):
+            standing = self._standings.of(request, realm)  # it may have come slowly, while the pass ended
         turn = Turn(request, realm, path, standing, fields)
-        action = gate.decide(self._facts(turn))
-        return self._actions[action](turn, start_response)
+        return turn, gate.decide(self._facts(turn))
 
     # -- what the law looks at
 

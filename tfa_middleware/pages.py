@@ -6,7 +6,7 @@ from __future__ import annotations
 import hashlib
 import json
 import urllib.parse
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -96,6 +96,12 @@ class Pages:
     ) -> webob.Response:
         """What a script gets in place of a page: JSON with the error's word and where to go (REQUIREMENTS G11)."""
         return _answer(status, json.dumps({"error": error, "location": location}), "application/json", headers)
+
+    def facts(
+        self, status: int, facts: Mapping[str, object], headers: Sequence[tuple[str, str]] = ()
+    ) -> webob.Response:
+        """A JSON object for programs that watch the service."""
+        return _answer(status, json.dumps(facts), "application/json", headers)
 
     def see_other(self, location: str, headers: Sequence[tuple[str, str]] = ()) -> webob.Response:
         """A redirect by 303, so that nothing is posted twice (REQUIREMENTS G10). What a URL cannot hold is

@@ -31,6 +31,7 @@ class Pass:
     client: str = ""
     owner: str = ""  # the login that holds its cookies in quarantine
     named: str = ""  # what whoami said at the login
+    jars: tuple[str, ...] = ()  # tags of whole sets of cookies that the application was asked about
 
     @property
     def names(self) -> str:
@@ -55,7 +56,7 @@ def loaded(value: bytes, realm: str, session_id: str) -> Pass:
     """The pass of this session. Raises `StoreError` where it cannot be read or is another one's (K4)."""
     try:
         facts: dict[str, Any] = json.loads(value)
-        facts["amr"] = tuple(facts["amr"])
+        facts["amr"], facts["jars"] = tuple(facts["amr"]), tuple(facts.get("jars", ()))
         facts["bindings"] = {name: tuple(tags) for name, tags in facts["bindings"].items()}
         record = Pass(**facts)
     except (ValueError, TypeError, KeyError, AttributeError):

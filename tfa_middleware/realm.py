@@ -14,9 +14,10 @@ from tfa_middleware.keys import Keys
 from tfa_middleware.login import LoginRule
 from tfa_middleware.paths import Address, Globs, folded, under
 from tfa_middleware.quarantine import Quarantine
+from tfa_middleware.realm_settings import RealmSettings
 from tfa_middleware.request import Request
 from tfa_middleware.sessions import Bindings, SessionCookie, Tags
-from tfa_middleware.settings import ADMIN_IDLE, ADMIN_LIFETIME, USER_IDLE, USER_LIFETIME, RealmSettings
+from tfa_middleware.settings import ADMIN_IDLE, ADMIN_LIFETIME, USER_IDLE, USER_LIFETIME
 from tfa_middleware.stores.base import AccountStore, Store
 from tfa_middleware.verifiers.base import Verifier
 
@@ -103,6 +104,10 @@ class Realm:
     def may_change_hands(self, request: Request) -> bool:
         """Whether a cookie that changes in the answer may be of another account's login."""
         return request.may_act or self.may_log_in(request) or self.settings.whoami_again == "query"
+
+    def may_be_asked(self, address: Address) -> bool:
+        """Whether even a request that asks for no change may be followed by the question whose the session is."""
+        return self.settings.whoami_again == "query" or self.rule.may_be_a_door(address) or ".." in address.folded
 
     def may_log_in(self, request: Request) -> bool:
         """Whether a request may go to a listed door, however it spells that, with a login by whatever fields, or by a

@@ -10,7 +10,15 @@ from typing import Any, TextIO
 from tfa_middleware import declare
 from tfa_middleware.config_values import expected, keys_of, required
 from tfa_middleware.config_verifiers import BUILT_IN
-from tfa_middleware.settings import LimitSettings, MailSettings, RealmSettings, ServeSettings, TfaSettings
+from tfa_middleware.realm_settings import RealmSettings
+from tfa_middleware.settings import (
+    ForwardAuthSettings,
+    GatewaySettings,
+    LimitSettings,
+    MailSettings,
+    ServeSettings,
+    TfaSettings,
+)
 
 Field = dataclasses.Field[Any]
 
@@ -28,6 +36,8 @@ _ABOUT = {
     "mail": "How messages leave.",
     "limits": "Wrong codes and mails until somebody has to wait.",
     "serve": "The server of 'tfa serve'.",
+    "forward_auth": "The decision point of nginx, Caddy or Traefik.",
+    "gateway": "A console behind 'tfa serve', in any language; several as [gateway:NAME].",
     "verifier": "One kind of second factor: [verifier:KIND]. 'use = package.module:Class' brings a kind of your own.",
 }
 #: What a realm must name, so that the reference is itself a valid file.
@@ -71,6 +81,8 @@ def _sections() -> Iterator[tuple[str, type]]:
     yield "mail", MailSettings
     yield "limits", LimitSettings
     yield "serve", ServeSettings
+    yield "forward_auth", ForwardAuthSettings
+    yield "gateway", GatewaySettings
 
 
 def _ini(word: str, field: Field) -> str:
@@ -102,7 +114,7 @@ def written(field: Field) -> str:
     if field.metadata["parse"] is declare.seconds:
         return _in_units(value, ((86400, "d"), (3600, "h"), (60, "m")), "s")
     if field.metadata["parse"] is declare.size:
-        return _in_units(value, ((1048576, "M"), (1024, "k")), "")
+        return _in_units(value, ((1 << 30, "G"), (1048576, "M"), (1024, "k")), "")
     return str(value)
 
 

@@ -10,9 +10,10 @@ from typing import Any
 
 import webob
 
-from tfa_middleware.errors import BadRequest, Locked, PassEnded, RecordError, StoreError
-from tfa_middleware.hold import StartResponse
+from tfa_middleware.errors import BadRequest, Locked, PassEnded, RecordError, StoreError, UpstreamError
+from tfa_middleware.hold import Environ, StartResponse
 from tfa_middleware.i18n import N_, catalogue
+from tfa_middleware.paths import NOWHERE
 from tfa_middleware.realm import Realm
 from tfa_middleware.request import Request
 from tfa_middleware.services import Services
@@ -21,6 +22,20 @@ from tfa_middleware.sessions import VISITOR, Session, visitor
 _LOG = logging.getLogger("tfa_middleware")
 _RETRY = 5
 Headers = Sequence[tuple[str, str]]
+#: status -> heading, text, word for scripts
+_UPSTREAM = {
+    404: (N_("Not found"), N_("No service is known at this address."), "not_found"),
+    502: (
+        N_("The service does not answer"),
+        N_("The service behind this site cannot be reached or gave no proper answer. Please try again in a moment."),
+        "bad_gateway",
+    ),
+    504: (
+        N_("The service takes too long"),
+        N_("The service behind this site did not answer in time. Please try again in a moment."),
+        "gateway_timeout",
+    ),
+}
 
 
 class Replies:
@@ -183,6 +198,8 @@ class Replies:
             return self.message(request, None, 400, N_("This request was refused"), text, word="bad_request")
         if isinstance(error, Locked):
             return self.locked(request, None, error)
+        if isinstance(error, UpstreamError):
+            return self._of_upstream(request, error)
         if isinstance(error, PassEnded):
             text = N_("The sign-in ended while the service was at work on this request. Please load the page again.")
             return self.message(request, None, 403, N_("Please sign in again"), text, word="login_required")
@@ -198,6 +215,16 @@ class Replies:
         _LOG.error("the gate failed: %s", place(error))
         text = N_("The service met an error and let nothing through. Please try again.")
         return self.message(request, None, 500, N_("Something went wrong"), text, word="error")
+
+    def upstream_failed(self, environ: Environ, error: UpstreamError, start_response: StartResponse) -> Iterable[bytes]:
+        """The answer where the console behind the gateway gave none: 404, 502 or 504."""
+        request = Request(environ, NOWHERE, self._tfa.trusted_proxies)
+        return answered(self._of_upstream(request, error), request, start_response)
+
+    def _of_upstream(self, request: Request, error: UpstreamError) -> webob.Response:
+        heading, text, word = _UPSTREAM[error.status]
+        headers = [] if error.status == 404 else [("Retry-After", str(_RETRY))]
+        return self.message(request, None, error.status, heading, text, word=word, headers=headers)
 
 
 def answered(response: webob.Response, request: Request, start_response: StartResponse) -> Iterable[bytes]:

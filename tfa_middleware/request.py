@@ -25,13 +25,8 @@ IDENTITY = frozenset(
     | {"HTTP_X_AUTHENTICATED_USER", "HTTP_X_ORIGINAL_URL", "HTTP_X_REWRITE_URL", "HTTP_X_ORIGINAL_URI"}
     | {"HTTP_X_FORWARDED_URI", "HTTP_X_FORWARDED_PATH", "HTTP_X_FORWARDED_PREFIX", "HTTP_X_HTTP_METHOD_OVERRIDE"}
     | {"HTTP_X_HTTP_METHOD", "HTTP_X_METHOD_OVERRIDE", "HTTP_X_SSL_CLIENT_S_DN", "HTTP_X_CLIENT_CERT"}
-    | {
-        "HTTP_SSL_CLIENT_CERT",
-        "HTTP_SSL_CLIENT_S_DN",
-        "HTTP_X_FORWARDED_CLIENT_CERT",
-        "HTTP_COOKIE2",
-        "HTTP_X_TFA_USER",
-    }
+    | {"HTTP_SSL_CLIENT_CERT", "HTTP_SSL_CLIENT_S_DN", "HTTP_X_FORWARDED_CLIENT_CERT", "HTTP_COOKIE2"}
+    | {"HTTP_X_FORWARDED_METHOD"}
 )
 #: Further credentials in headers: for machine clients only.
 TOKENS = frozenset(
@@ -41,10 +36,10 @@ TOKENS = frozenset(
 _IDENTITY_LIKE = re.compile(
     r"(?:HTTP_(?:\w+_)?)?(?:REMOTE_(?:USER|GROUP|NAME|EMAIL|ROLE)|AUTH_(?:REQUEST|USER|EMAIL|NAME|GROUP|ROLE)|WEBAUTH_"
     r"|AUTHENTICATED_|AUTHENTIK_|FORWARDED_(?:USER|EMAIL|GROUP|ROLE)|CLIENT_(?:PRINCIPAL|CERT|DN|S_DN|VERIFY)|SSL_CLIENT_"
-    r"|OIDC_|TAILSCALE_USER|JWT_)\w*|HTTP_X_USER_?(?:ID|NAME|EMAIL)"
+    r"|OIDC_|TAILSCALE_USER|JWT_|TFA_)\w*|HTTP_X_USER_?(?:ID|NAME|EMAIL)"
 )
 _TOKEN_LIKE = re.compile(
-    r"HTTP_(?:\w+_)?(?:(?:AUTH|ACCESS|SESSION|API|PRIVATE|ID|USER)_?TOKEN|API_?KEY|AUTHORIZATION|SESSION_?ID)|HTTP_(?:X_)?TOKEN"
+    r"HTTP_(?:\w+_)?(?:(?:AUTH(?:ENTICATION)?|ACCESS|SESSION|API|PRIVATE|ID|USER)_?TOKEN|API_?KEY|AUTHORIZATION|SESSION_?ID)|HTTP_(?:X_)?TOKEN"
 )
 #: The target as it came, beside PATH_INFO: of no use where PATH_INFO was cut.
 _RAW = ("RAW_URI", "REQUEST_URI")
@@ -182,17 +177,25 @@ class Request:
         return ", ".join(part for part in (browser, system) if part)
 
     def forwarded(
-        self, cookie: str, bound: Iterable[str] = (), *, tokens: bool = False, authorization: str = ""
+        self,
+        cookie: str,
+        bound: Iterable[str] = (),
+        *,
+        tokens: bool = False,
+        passed: bool = False,
+        authorization: str = "",
     ) -> Environ:
-        """The environ for the application: just this Cookie header, no identity headers, just this Authorization unless
-        ``tokens``, no session id in the query under a name in ``bound``. A copy; the server's stays as it was (H10)."""
-        dropped = is_identity if tokens else _is_credential
+        """A copy of the environ for the application (H10): this Cookie header, no identity, this Authorization unless
+        ``tokens``, no session id in the query under a name in ``bound``, no hidden slash unless ``passed``."""
+        dropped = is_identity if tokens else is_credential
         environ = {key: value for key, value in self.environ.items() if not dropped(key)}
         environ.pop("HTTP_COOKIE", None)
         if cookie:
             environ["HTTP_COOKIE"] = cookie
         if authorization:
             environ["HTTP_AUTHORIZATION"] = authorization
+        if not passed and any("%2f" in str(environ.get(key, "")).lower() for key in _RAW):
+            environ = {key: value for key, value in environ.items() if key not in _RAW}  # no list knows this spelling
         query = environ.get("QUERY_STRING")
         if query and (cut := without_session_ids(query, bound)) != query:
             environ = {key: value for key, value in environ.items() if key not in _RAW} | {"QUERY_STRING": cut}
@@ -206,7 +209,8 @@ def is_identity(key: str) -> bool:
 
 
 @lru_cache(4096)
-def _is_credential(key: str) -> bool:
+def is_credential(key: str) -> bool:
+    """Whether an environ's key goes along with no pass: an identity, or a token outside cookies."""
     return is_identity(key) or key in TOKENS or _TOKEN_LIKE.fullmatch(key) is not None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from tfa_middleware.health import HEALTH, READY
 from tfa_middleware.hold import Environ
 from tfa_middleware.paths import Address
 from tfa_middleware.realm import PROTECTED, PUBLIC, Realm
@@ -17,12 +18,16 @@ REMEMBERED = 8192
 @dataclass(frozen=True)
 class Route:
     """Where a path leads. ``ours`` are the middleware's own pages; ``simple`` says that with a pass the request is just
-    forwarded: no login, no logout, no rule by network, nothing odd."""
+    forwarded: no login, no logout, no rule by network, nothing odd. ``plain`` says that, without a form or a query, its
+    answer cannot be of a login; ``linked`` that pages get the link."""
 
     realm: Realm | None
     address: Address
     ours: bool
     simple: bool
+    name: str = ""
+    plain: bool = False
+    linked: bool = False
 
 
 class Routes:
@@ -32,8 +37,17 @@ class Routes:
         self._map = services.map
         self._prefix = services.settings.tfa.prefix
         self._hosts = services.settings.tfa.hosts
+        self._probes = {self._prefix + HEALTH, self._prefix + READY}
         self._known: dict[tuple[str, str, bool], Route] = {}
         self._good_hosts: set[str] = set()
+
+    def known(self, environ: Environ) -> Route | None:
+        """The route where it is remembered, of a GET to a host that is known to be good."""
+        if environ["REQUEST_METHOD"] != "GET" or environ.get("HTTP_HOST") not in self._good_hosts:
+            return None
+        if "HTTP_UPGRADE" in environ:
+            return None
+        return self._known.get((environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", ""), True))
 
     def find(self, environ: Environ) -> Route:
         """The route of a request."""
@@ -53,6 +67,8 @@ class Routes:
         host = environ.get("HTTP_HOST", "")
         if host in self._good_hosts and "HTTP_UPGRADE" not in environ:
             return
+        if environ.get("PATH_INFO") in self._probes:
+            return  # they answer the same to everybody, and probes call a machine by its address
         check_frame(environ, self._hosts)
         if len(self._good_hosts) < REMEMBERED:
             self._good_hosts.add(host)
@@ -66,4 +82,6 @@ class Routes:
         kind, path = realm.classify(request), request.address.path
         plain = kind in (PUBLIC, PROTECTED) and not request.address.odd and not cut
         simple = plain and not realm.logout.match(path) and not realm.exempts(path)
-        return Route(realm, request.address, ours=False, simple=simple)
+        quiet = not realm.may_be_asked(request.address)
+        linked = realm.settings.link and realm.settings.policy != "off"
+        return Route(realm, request.address, False, simple, realm.name, plain=simple and quiet, linked=linked)

@@ -40,8 +40,8 @@ class Session:
 
 
 def new_id() -> str:
-    """A session id of 144 bits from the system's random source (A11)."""
-    return secrets.token_urlsafe(18)
+    """A session id of 144 bits from the system's random source (A11), which no command line takes for an option."""
+    return "s" + secrets.token_urlsafe(18)
 
 
 def visitor(now: float, wanted: str = "") -> Session:

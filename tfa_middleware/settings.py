@@ -7,21 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tfa_middleware.declare import (
-    Network,
-    count,
-    flag,
-    globs,
-    key,
-    networks,
-    one_of,
-    paths as prefixes,
-    pattern,
-    seconds,
-    size,
-    text,
-    words,
-)
+from tfa_middleware.declare import Network, count, flag, key, networks, one_of, paths as prefixes, seconds, size, text, words
+from tfa_middleware.realm_settings import RealmSettings
 
 ADMIN_LIFETIME, ADMIN_IDLE = 12 * 3600, 15 * 60
 USER_LIFETIME, USER_IDLE = 24 * 3600, 3600
@@ -68,110 +55,6 @@ class TfaSettings:
 
 
 @dataclass(frozen=True)
-class RealmSettings:
-    """[realm:NAME]: an area with one login and one policy. Paths are as the browser sends them."""
-
-    name: str
-    paths: tuple[str, ...] = key(prefixes, "the area's path prefixes")
-    login: tuple[str, ...] = key(globs, "login pages and endpoints; the first one is the entry page")
-    scope: str = key(
-        one_of("auto", "admin", "user"), "whose defaults hold; auto: admin where the realm is called admin", "auto"
-    )
-    policy: str = key(
-        one_of("off", "optional", "required"),
-        "off: password only; optional: those who enrolled; required: everybody",
-        "optional",
-    )
-    verifiers: tuple[str, ...] = key(words, "kinds of second factor offered", ("totp", "email", "recovery"))
-    enrolment: str = key(one_of("open", "invite"), "invite: the first enrolment needs a code from 'tfa invite'", "open")
-    strict: bool = key(flag, "refuse factors that NIST SP 800-63B-4 does not accept (email)", False)
-    public: tuple[str, ...] = key(prefixes, "path prefixes that open without a login, without cookies both ways", ())
-    public_suffixes: tuple[str, ...] = key(
-        words,
-        "name endings that are static and open without cookies",
-        (
-            ".css",
-            ".js",
-            ".mjs",
-            ".png",
-            ".gif",
-            ".jpg",
-            ".jpeg",
-            ".svg",
-            ".ico",
-            ".webp",
-            ".woff",
-            ".woff2",
-            ".ttf",
-            ".map",
-        ),
-    )
-    exempt: tuple[str, ...] = key(prefixes, "path prefixes of machine clients, never challenged, without cookies", ())
-    exempt_networks: tuple[Network, ...] = key(networks, "networks from which exempt holds; empty: any", ())
-    exempt_cookies: bool = key(flag, "let cookies through on exempt paths: those paths are then single-factor", False)
-    logout: tuple[str, ...] = key(globs, "paths of the application's own logout", ())
-    not_login: tuple[str, ...] = key(
-        globs, "forms behind the login that carry the password field without being a login (add user)", ()
-    )
-    username: str = key(text, "the login form's user field", "username")
-    password: str = key(text, "the login form's password field", "password")
-    canonical: str = key(
-        one_of("casefold", "exact"),
-        "which spellings of a user name are one account; both fold NFKC and blanks",
-        "casefold",
-    )
-    success: tuple[str, ...] = key(
-        words,
-        "rules that mean: password right (redirect, redirect:RE, cookie:RE, status:N, body:RE, json:/p=v, whoami)",
-        ("redirect",),
-    )
-    failure: tuple[str, ...] = key(words, "rules that mean: password wrong; they win over success", ())
-    whoami: str = key(text, "a page that tells who is logged in; asked with the login's cookies", "")
-    whoami_pattern: Any = key(
-        pattern, "a regular expression whose first group is the account's name on that page", None
-    )
-    whoami_pointer: str = key(text, "a JSON pointer to the account's name, in place of a pattern", "")
-    identity: str = key(
-        one_of("whoami", "posted"),
-        "whose name counts: the one on the whoami page, or the one typed, where whoami's may be shared or edited",
-        "whoami",
-    )
-    whoami_again: str = key(
-        one_of("change", "unsafe", "query"),
-        "when whoami is asked again behind the login: where a bound cookie changed, or after each POST, or query too",
-        "change",
-    )
-    whoami_first: bool = key(flag, "ask whoami before visitor cookies go to a login path", False)
-    authorization: str = key(
-        one_of("refuse", "basic", "bearer"),
-        "the header Authorization: refuse: never forwarded; basic: it is the login; bearer: with the token of the login",
-        "refuse",
-    )
-    token: str = key(
-        text, "with bearer: a JSON pointer to the token in the answer to a login", "", example="/access_token"
-    )
-    keep: tuple[str, ...] = key(words, "cookies made by the page's own scripts that are forwarded too", ())
-    session_cookies: Any = key(pattern, "names of cookies whose deletion is a logout", None)
-    redirect_hosts: tuple[str, ...] = key(words, "other hosts that a login's answer may redirect to", ())
-    home: str = key(text, "where to go after a login whose answer is no page and no redirect", "")
-    lifetime: int | None = key(seconds, "the longest life of a pass; default 24h, admin 12h", None)
-    idle: int | None = key(seconds, "how long an unused pass lives; default 1h, admin 15m", None)
-    renew: str = key(one_of("password", "factor"), "what a pass that ran out by time needs again", "password")
-    fresh: int = key(seconds, "how recent a proof must be to change factors", 300)
-    sessions: int = key(count(1, 1000), "parallel passes of one account; the oldest ends beyond that", 20)
-    login_script: bool = key(
-        flag, "a script of ours in the login pages, so that a login by script goes on after the second factor", False
-    )
-    link: bool = key(flag, "put the link 'Two-Factor Authentication' into the application's pages", True)
-    link_after: str = key(
-        text,
-        "the element that the link follows, as tag, #id or tag[name=x]; empty: lower right-hand corner",
-        "",
-        example="input[name=admin_password]",
-    )
-
-
-@dataclass(frozen=True)
 class MailSettings:
     """[mail]: how messages leave."""
 
@@ -210,6 +93,45 @@ class ServeSettings:
     app: str = key(text, "the application as module:callable", "", example="backup_console.app:application")
     listen: str = key(text, "address and port", "127.0.0.1:8080")
     threads: int = key(count(1, 256), "worker threads", 8)
+    upload_limit: int = key(size, "the largest body of a request; it waits in a temporary file", 16 << 30)
+    access_log: str = key(text, "a file that gets one JSON line a request; -: standard output; empty: none", "")
+    stop_time: int = key(seconds, "how long requests under way may take to end when the server is told to stop", 10)
+
+
+@dataclass(frozen=True)
+class GatewaySettings:
+    """[gateway], [gateway:NAME]: a console behind 'tfa serve', in any language."""
+
+    name: str
+    upstream: str = key(
+        text,
+        "where the console listens: http://HOST:PORT, https://HOST:PORT or unix:/run/console.sock",
+        "",
+        example="http://127.0.0.1:5800",
+    )
+    listen: str = key(text, "address and port, in place of [serve] listen", "", example="127.0.0.1:8080")
+    host: str = key(
+        one_of("pass", "upstream"), "the Host that the console sees: the browser's, or the upstream's own", "pass"
+    )
+    paths: tuple[str, ...] = key(prefixes, "path prefixes that go to this console; the longest one wins", ())
+    match_host: tuple[str, ...] = key(words, "host names that go to this console; empty: any", ())
+    connect_timeout: int = key(seconds, "how long the console may take to accept a connection", 5)
+    read_timeout: int = key(seconds, "how long the console may be silent, also in the middle of an answer", 120)
+    ca_file: str = key(text, "certificates that are trusted for https, in place of the system's", "")
+    tls_name: str = key(text, "the name in the console's certificate, where it is not the upstream's host", "")
+    hsts: bool = key(
+        flag, "tell browsers to use https for a year, where base_url is https and the console says nothing", True
+    )
+    pool: int = key(count(0, 1000), "idle connections kept for later; 0: each request has its own", 32)
+
+
+@dataclass(frozen=True)
+class ForwardAuthSettings:
+    """[forward_auth]: nginx, Caddy or Traefik asks before it lets a request go straight to the application."""
+
+    secret_file: str = key(
+        text, "the file with the secret that the front server sends, 32 characters or more; empty: no forward auth", ""
+    )
 
 
 @dataclass(frozen=True)
@@ -222,6 +144,8 @@ class Settings:
     mail: MailSettings = field(default_factory=MailSettings)
     limits: LimitSettings = field(default_factory=LimitSettings)
     serve: ServeSettings = field(default_factory=ServeSettings)
+    forward_auth: ForwardAuthSettings = field(default_factory=ForwardAuthSettings)
+    gateways: tuple[GatewaySettings, ...] = ()
     verifiers: Mapping[str, tuple[type, Any]] = field(default_factory=dict)
     folder: Path = field(default_factory=Path)
     source: str = ""

@@ -9,7 +9,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -44,11 +44,20 @@ def tls_context(ca_file: Path | None) -> ssl.SSLContext:
 
 def deliver(server: Server, sender: str, to: str, data: bytes) -> None:
     """Hand one message to the server. Raises `MailError`, whose text holds no reply of the server but its numbers."""
+    _talk(server, lambda client: client.sendmail(sender, [to], data))
+
+
+def greet(server: Server) -> None:
+    """Connect, begin TLS and log in as for a message, and send none. Raises `MailError` as `deliver` does."""
+    _talk(server, smtplib.SMTP.noop)
+
+
+def _talk(server: Server, act: Callable[[smtplib.SMTP], object]) -> None:
     watch = _Watch(server.timeout)
     problem = ""
     try:
         with watch, _conversation(server, watch) as client:
-            client.sendmail(sender, [to], data)
+            act(client)
     except (OSError, ValueError) as error:  # smtplib's own errors are OSErrors; ValueError is an unreadable reply
         problem = f"took longer than {server.timeout:g} seconds" if watch.over() else _problem(error)
     if problem:  # raised outside, so that no reply of the server hangs on as context

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import ipaddress
-import os
 import re
 import ssl
-import stat
 from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 
 from tfa_middleware.addresses import CONTROL, check_domain
 from tfa_middleware.errors import ConfigError
+from tfa_middleware.privatefile import read_private
 from tfa_middleware.settings import MailSettings
 from tfa_middleware.smtp import Server, tls_context
 
@@ -115,10 +114,6 @@ def _read_password(settings: MailSettings, folder: Path, user: str) -> str:
 
 def _read_private(path: Path) -> bytes:
     try:
-        with path.open("rb") as file:
-            if os.name == "posix" and stat.S_IMODE(os.fstat(file.fileno()).st_mode) & 0o007:
-                raise _wrong(f"{path.name} must not be open to others: chmod o-rwx", "password_file")
-            return file.read(4096)
-    except OSError as error:
-        problem = f"{path.name} cannot be read: {error.strerror}"
-    raise _wrong(problem, "password_file")
+        return read_private(path)
+    except ValueError as error:
+        raise _wrong(str(error), "password_file") from None

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from tfa_middleware import cookies
+from tfa_middleware.adoption import Adopt, cookies_of, never, vouches
 from tfa_middleware.authorization import BOUND, MALFORMED, MISSING, NAME, NONE, NOTHING, UNBOUND, Presented
 from tfa_middleware.hold import Environ
-from tfa_middleware.outside import kept
 from tfa_middleware.passes import Verdict
 from tfa_middleware.passrecord import Pass
 from tfa_middleware.realm import Realm
@@ -41,8 +41,9 @@ class Standing:
 class Standings:
     """Reads standings, and keeps the verdicts of passes."""
 
-    def __init__(self, services: Services) -> None:
+    def __init__(self, services: Services, adopt: Adopt = never) -> None:
         self._services = services
+        self._adopt = adopt
         self._passes = services.passes
         self._clock = services.clock
         self._reported: set[tuple[str, str]] = set()
@@ -77,20 +78,29 @@ class Standings:
         if record is None:
             return Standing(visitor(now), lapsed=self._lapsed(request, realm, session, now))
         named = cookies.unambiguous(request.cookies)
-        jar = self._vouched(realm, record, named)
-        if jar is None:
+        jar, presented = cookies_of(realm, record, named), self._matched(realm, record, realm.presented(request))
+        taken = self._taken(request, realm, record, jar, presented)
+        if taken is None:
             return Standing(visitor(now))
-        presented = self._matched(realm, record, realm.presented(request))
         if presented.kind in (UNBOUND, MALFORMED):
             return Standing(visitor(now), superseded=record)
-        self._report_dropped(realm, record, named, jar)
-        record = self._touched(record, now)
+        self._report_dropped(realm, taken, named, jar)
+        record = self._touched(taken, now)
         if record is None:
             return Standing(visitor(now))
         if presented.kind != MISSING:
             header = realm.header(request.environ) if presented.kind == BOUND else ""
             self._passes.keep(realm.name, request.cookie_header, record, cookies.header(jar), epoch, header)
         return Standing(session, record, jar, presented=presented)
+
+    def _taken(
+        self, request: Request, realm: Realm, record: Pass, jar: dict[str, str], presented: Presented
+    ) -> Pass | None:
+        """The pass that stands for these cookies; None where none does."""
+        header = presented.value if presented.kind == BOUND else ""
+        if vouches(realm, record, jar, header):
+            return record
+        return self._adopt(request, realm, record, jar, header) if presented.kind in (NONE, BOUND) else None
 
     @staticmethod
     def _matched(realm: Realm, record: Pass, presented: Presented) -> Presented:
@@ -119,21 +129,8 @@ class Standings:
         if realm.settings.renew != "factor" or record is None or record.expires() > now or not record.proved:
             return None
         same = record.fingerprint == realm.accounts.fingerprint(record.user)
-        jar = self._vouched(realm, record, cookies.unambiguous(request.cookies))
-        return record if same and jar is not None else None
-
-    @staticmethod
-    def _vouched(realm: Realm, record: Pass, named: dict[str, str]) -> dict[str, str] | None:
-        """The cookies a pass forwards: bound ones of the right value, and kept ones. None where a bound name comes with
-        another value: then the pass counts for nothing (law 4)."""
-        jar = kept(realm, named)
-        for name, value in named.items():
-            if any(record.bindings.get(name, ())):
-                if realm.tags.bound(record.bindings, name, value):
-                    jar[name] = value
-                elif name not in realm.settings.keep:
-                    return None
-        return jar
+        jar = cookies_of(realm, record, cookies.unambiguous(request.cookies))
+        return record if same and vouches(realm, record, jar) else None
 
     def _touched(self, record: Pass, now: float) -> Pass | None:
         return self._passes.touch(record, now) if now - record.seen >= 60 else record

@@ -16,12 +16,12 @@ from tfa_middleware.passes import POLL
 
 
 class Watch:
-    """Asks ``lives`` before a block of an answer goes out, once in `POLL` seconds from when it was made: before the
+    """Asks ``lives`` before a block of an answer goes out, once in `POLL` seconds from ``began``, which is before the
     application was called."""
 
-    def __init__(self, lives: Callable[[], bool]) -> None:
+    def __init__(self, lives: Callable[[], bool], began: float | None = None) -> None:
         self._lives = lives
-        self._looked = time.monotonic()
+        self._looked = time.monotonic() if began is None else began
 
     def __call__(self) -> None:
         """Raise `PassEnded` where the answer must not go on."""

@@ -11,6 +11,7 @@ from tfa_middleware.answer_view import AnswerView
 from tfa_middleware.challenge_view import ChallengeView
 from tfa_middleware.enrol_view import EnrolView
 from tfa_middleware.errors import BadRequest
+from tfa_middleware.health import HEALTH, READY, Health
 from tfa_middleware.hold import StartResponse
 from tfa_middleware.i18n import N_
 from tfa_middleware.manage_view import ManageView
@@ -33,6 +34,7 @@ class Views:
         self._services = services
         self._replies = replies
         self._standings = standings
+        self._health = Health(services)
         self.challenge = ChallengeView(services, replies, proving)
         self._enrol = EnrolView(services, replies, proving, self.challenge)
         self._answer = AnswerView(services)
@@ -41,7 +43,9 @@ class Views:
     def __call__(self, request: Request, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         parts = request.path_info[len(self._services.settings.tfa.prefix) :].split("/")
-        if parts[0] == "static" and len(parts) == 2:
+        if parts in ([HEALTH], [READY]):
+            response = self._health.answer(parts[0], request)
+        elif parts[0] == "static" and len(parts) == 2:
             response = self._services.pages.static(parts[1]) or self._not_found(request)
         else:
             response = self._page(request, self._services.map.realms.get(parts[0]), parts[1:])

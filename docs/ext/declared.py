@@ -1,6 +1,7 @@
 """Directives that draw what the package declares, so that no page can disagree with the code.
 
-``tfa-settings`` are all sections and keys, ``tfa-events`` the audit's events, ``tfa-commands`` the command line.
+``tfa-settings`` are all sections and keys, ``tfa-events`` the audit's events, ``tfa-commands`` the command line,
+``tfa-presets`` the presets.
 """
 
 from __future__ import annotations
@@ -67,6 +68,18 @@ def commands() -> Iterator[str]:
             yield ""
 
 
+def presets() -> Iterator[str]:
+    """A section with the notes and the keys of every preset."""
+    from tfa_middleware import preset
+
+    for name in preset.names():
+        about, _, *notes = preset.notes(name)
+        yield from (name, "-" * len(name), "", f"{about}.", "", *map(_literal, notes), "")
+        yield from (".. code-block:: ini", "")
+        yield from (f"   {line}" for line in preset.text(name).partition("[realm]\n")[2].splitlines())
+        yield ""
+
+
 def subcommands(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
     """The commands below a parser that have none below themselves."""
     for action in parser._actions:
@@ -101,6 +114,6 @@ def _directive(made: Callable[[], Lines]) -> type[Declared]:
 
 def setup(app: Sphinx) -> dict[str, Any]:
     """Called by Sphinx."""
-    for made in (settings, events, commands):
+    for made in (settings, events, commands, presets):
         app.add_directive(f"tfa-{made.__name__}", _directive(made))
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -98,7 +98,8 @@ def attacked(server: str, folder: Path, ini: str = "") -> Iterator[Wire]:
         (folder / "gunicorn.conf.py").write_text("control_socket_disable = True\n")
         options = ["--workers", "1", "--threads", "4", "--graceful-timeout", "1", "--bind", f"127.0.0.1:{port}"]
         line = [sys.executable, "-m", "gunicorn", *options, "attacks.served:application"]
-    environ = {**os.environ, "PYTHONPATH": str(TESTS), "TFA_ATTACKED": str(folder)}
+    paths = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
+    environ = {**os.environ, "PYTHONPATH": paths, "TFA_ATTACKED": str(folder)}
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(line, cwd=folder, env=environ, stdout=log, stderr=log)
     try:

@@ -344,7 +344,7 @@ REALM = "[realm:user]\npaths = /\nlogin = /login\n"
         ("[verifier:totp]\nfuture = 9\n" + REALM, ["future"]),
         ("[verifier:email]\nvalid = 1h\n" + REALM, ["valid"]),
         ("[verifier:free]\nuse = builtins:object\n" + REALM, ["verifier:free"]),
-        ("[gateway]\nupstream = http://x\n" + REALM, ["gateway"]),
+        ("[gateway]\nupstream = http://a:b@x\n" + REALM, ["gateway"]),
         ("", ["realm"]),
     ],
 )

@@ -10,8 +10,8 @@ from support.raw_wsgi import request as environ_of
 
 from tfa_middleware.keys import Keys
 from tfa_middleware.realm import Realm
+from tfa_middleware.realm_settings import RealmSettings
 from tfa_middleware.request import Request
-from tfa_middleware.settings import RealmSettings
 from tfa_middleware.stores.base import Store
 from tfa_middleware.stores.memory import MemoryStore
 from tfa_middleware.stores.sqlite import SqliteStore

@@ -140,7 +140,7 @@ def test_the_cookie_shows_no_user() -> None:  # A11
 def test_session_ids_are_long_and_never_the_same() -> None:  # A11
     ids = {new_id() for _ in range(1000)}
     assert len(ids) == 1000
-    assert all(len(one) == 24 for one in ids)  # 144 bits
+    assert all(len(one) == 25 and one[0] == "s" for one in ids)  # 144 bits
     assert visitor(START).id != visitor(START).id
 
 

@@ -16,7 +16,8 @@ from tfa_middleware.config_values import keys_of
 from tfa_middleware.errors import ConfigError
 from tfa_middleware.login import LoginRule
 from tfa_middleware.paths import Globs, folded
-from tfa_middleware.settings import LimitSettings, RealmSettings, Settings, TfaSettings
+from tfa_middleware.realm_settings import RealmSettings
+from tfa_middleware.settings import LimitSettings, Settings, TfaSettings
 
 #: Stands for a password; the seeds have it in the keys whose values are addresses.
 SECRET = "hunter2"

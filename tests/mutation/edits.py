@@ -28,6 +28,8 @@ NUMBERS = "core/test_numbers.py::test"
 PIVOT = "attacks/test_pivot.py::test"
 HELD = "attacks/test_withholding.py::test"
 REVIEW = "attacks/test_found_by_review.py::test"
+ADOPTION = "forward/test_adoption.py::test"
+FORWARD = "forward/test_auth.py::test"
 TOTP = "test_totp.py::"
 EMAIL = "test_email_verifier.py::"
 RECOVERY = "test_recovery.py::"
@@ -83,20 +85,48 @@ NOTICED: dict[str, list[tuple[str, str, str]]] = {
         ("standing", "if record.fingerprint == realm.accounts", "if True or record.fingerprint == realm.accounts"),
     ],
     f"{STANDING}_a_pass_vouches_for_its_own_cookies_alone": [
-        ("standing", "if realm.tags.bound(record.bindings, name, value):", "if True:"),
-        ("standing", "elif name not in realm.settings.keep:", "elif False:"),
+        (
+            "adoption",
+            "for name, value in own.items() if not realm.tags.bound(",
+            "for name, value in own.items() if () and (",
+        ),
+        ("adoption", "return bool(set(_tags(realm, jar, header)) & set(record.jars))", "return True"),
+    ],
+    f"{STANDING}_a_kept_cookie_that_the_application_set_too_may_change": [
+        ("adoption", "if ours and (name not in realm.settings.keep or", "if ours and (True or"),
     ],
     f"{STANDING}_what_the_hot_path_does_not_serve": [
         ("standing", 'environ["REQUEST_METHOD"] not in ("GET", "HEAD", "OPTIONS")', "False"),
     ],
     f"{STANDING}_a_login_waits_as_long_as_its_challenge": [
-        ("standing", "Standing(session if waits else visitor(now))", "Standing(session)"),
+        ("standing", "if session.state == PENDING and not self._services", "if not session and not self._services"),
     ],
     f"{STANDING}_a_pass_of_the_password_alone_is_not_renewed": [
         ("standing", "or not record.proved:", "or False:"),
     ],
     f"{STANDING}_a_pass_is_not_renewed_for_another_session_of_the_application": [
-        ("standing", "return record if same and jar is not None else None", "return record if same else None"),
+        (
+            "standing",
+            "return record if same and vouches(realm, record, jar) else None",
+            "return record if same else None",
+        ),
+    ],
+    # What goes past the gate.
+    f"{ADOPTION}_any_other_session_ends_the_pass": [
+        ("adoption", "if name != record.names:", "if not name:"),
+    ],
+    f"{ADOPTION}_a_session_that_another_login_holds_is_not_taken": [
+        ("adoption", "if realm.quarantine.acquire(record.owner, news, record.owner) != news:", "if not news:"),
+    ],
+    f"{ADOPTION}_one_cookie_is_not_taken_in_the_shelter_of_another": [
+        ("adoption", "if not _unbound(realm, record, jar):", "if not _unbound(realm, record, jar) or record.jars:"),
+    ],
+    f"{FORWARD}_nobody_else_finds_such_a_page": [
+        ("forward", "return hmac.compare_digest(given, self._secret)", "return True"),
+    ],
+    f"{FORWARD}_all_else_goes_through_the_gate": [
+        ("forward", "return not dropped and not misleading and", "return not misleading and"),
+        ("forward", "return not _acts(request) and not careful and", "return not careful and"),
     ],
     # A login on its way.
     f"{PIVOT}_a_listed_door_voids_the_pass_first": [

@@ -29,6 +29,7 @@ LAYERS = {
     "W": r"attacks/|attackers/|zoo/|canary/|faults/|test_(own_pages|journeys|real_|config|paste)",
     "S": r"attacks/test_sockets",
     "U": r"attacks/test_verifiers|test_totp|test_email_verifier|test_recovery|core/test_(challenges|proving)",
+    "G": r"gateway/|forward/",
     "C": r"races/|attacks/test_(brute_force|races|verifiers)|stores/|core/test_(challenges|proving|limiter)",
 }
 

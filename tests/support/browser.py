@@ -31,8 +31,9 @@ class Browser:
 
     def fetch(self, path: str, method: str = "GET", headers: dict[str, str] | None = None, **more: Any) -> TestResponse:
         """Ask as a script does."""
+        site = dict(self.client.extra_environ)  # WebTest has a host of its own otherwise, which gets no cookies
         return self.client.request(
-            path, method=method, headers={**SCRIPT, **(headers or {})}, expect_errors=True, **more
+            path, method=method, headers={**SCRIPT, **(headers or {})}, environ=site, expect_errors=True, **more
         )
 
     def post(self, path: str, fields: Any = "", headers: dict[str, str] | None = None) -> TestResponse:

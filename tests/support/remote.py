@@ -28,7 +28,7 @@ class Remote:
         finally:
             connection.close()
         headers = [(name, value) for name, value in answer.getheaders() if name.lower() not in _HOP_BY_HOP]
-        start_response(f"{answer.status} {answer.reason}", headers)
+        start_response(f"{answer.status} {answer.reason or 'No Reason'}", headers)  # Tomcat gives no reason
         return [content]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import importlib
 import os
 import signal
@@ -18,7 +19,6 @@ import tfa_middleware
 
 WAITRESS, GUNICORN = "waitress", "gunicorn"
 TESTS = Path(__file__).parent.parent
-PACKAGES = Path(tfa_middleware.__file__).parent.parent
 PATIENCE = 30.0
 
 
@@ -28,6 +28,7 @@ class Site:
 
     port: int
     folder: Path
+    pid: int = 0
 
     @property
     def url(self) -> str:
@@ -51,13 +52,15 @@ class Site:
 
 
 def _environ() -> dict[str, str]:
-    return {**os.environ, "PYTHONPATH": os.pathsep.join((str(PACKAGES), str(TESTS))), "PYTHONUNBUFFERED": "1"}
+    paths = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
+    return {**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1"}
 
 
 @contextmanager
 def serving(server: str, ini: str, folder: Path, app: str, workers: int = 2) -> Iterator[Site]:
     """Serve ``app`` (``module:callable``, found below tests/) behind the middleware: by ``tfa serve`` on waitress, or
-    by gunicorn with ``workers`` of four threads each. ``ini`` is the configuration without [serve]."""
+    by gunicorn with ``workers`` of four threads each. ``ini`` is the configuration without [serve]; where it has a
+    [gateway], there is no ``app``."""
     site = Site(free_port(), folder)
     path = folder / "tfa.ini"
     path.write_text(f"{ini}\n[serve]\napp = {app}\nlisten = 127.0.0.1:{site.port}\n", encoding="utf-8")
@@ -71,7 +74,7 @@ def serving(server: str, ini: str, folder: Path, app: str, workers: int = 2) -> 
         )
     try:
         _await(process, site)
-        yield site
+        yield dataclasses.replace(site, pid=process.pid)
     finally:
         process.send_signal(signal.SIGTERM if server == WAITRESS else signal.SIGQUIT)  # the quick way of each
         try:
@@ -91,20 +94,24 @@ def _command(server: str, ini: Path, port: int, workers: int) -> list[str]:
 
 
 def gated(ini: str) -> tfa_middleware.TwoFactorMiddleware:
-    """What gunicorn serves: the application of the INI, behind the middleware, as a site's own wsgi.py has it."""
+    """What gunicorn serves: the application of the INI, behind the middleware, as a site's own wsgi.py has it; or its
+    gateway."""
+    if tfa_middleware.read(ini).gateways:
+        return tfa_middleware.gateway(ini)
     module, _, name = tfa_middleware.read(ini).serve.app.partition(":")
     return tfa_middleware.load(getattr(importlib.import_module(module), name), ini)
 
 
 def _await(process: subprocess.Popen[bytes], site: Site) -> None:
     end = time.monotonic() + PATIENCE
-    while not _listens(site.port):
+    while not listens(site.port):
         assert process.poll() is None, f"the server ended:\n{site.log}"
         assert time.monotonic() < end, f"the server does not answer:\n{site.log}"
         time.sleep(0.05)
 
 
-def _listens(port: int) -> bool:
+def listens(port: int) -> bool:
+    """Whether somebody answers on this port of the loopback."""
     with socket.socket() as client:
         return client.connect_ex(("127.0.0.1", port)) == 0
 

@@ -1,0 +1,127 @@
+"""The hot path: what it takes, what it keeps away, and that nothing is remembered without a bound (H13)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from attacks.apps import IN_PLACE, Console
+from attacks.stage import Stage
+from attacks.wire import Client, request, send
+
+from tfa_middleware import hotpath, passes
+from tfa_middleware.hotpath import HARMLESS, HotPath
+
+
+@pytest.fixture
+def stage(tmp_path: Path) -> Stage:
+    return Stage(tmp_path, Console(IN_PLACE))
+
+
+def hot(stage: Stage) -> HotPath:
+    return stage.bench.app._hot
+
+
+def asks(client: Client, **environ: str) -> dict[str, Any]:
+    """A script's request for a page."""
+    return request("/private", "GET", b"", client.cookie, HTTP_ACCEPT="*/*", **environ)
+
+
+def taken(stage: Stage, **environ: Any) -> bool:
+    """Whether a request of Mallory's goes the hot path, once her verdict is known."""
+    client = stage.passed("mallory")
+    client.get("/private")
+    asked = {"method": "GET", "HTTP_ACCEPT": "*/*", **environ}
+    answer = hot(stage).serve(
+        request("/private", asked.pop("method"), b"", client.cookie, **asked), lambda *_: lambda block: None
+    )
+    return answer is not None
+
+
+def test_a_plain_request_goes_the_hot_path(stage: Stage) -> None:  # H13
+    assert taken(stage)
+
+
+@pytest.mark.parametrize(
+    "environ",
+    [
+        {"method": "POST"},
+        {"method": "HEAD", "HTTP_ACCEPT": "text/html"},
+        {"QUERY_STRING": "a=b"},
+        {"CONTENT_LENGTH": "3"},
+        {"HTTP_TRANSFER_ENCODING": "chunked"},
+        {"HTTP_UPGRADE": "websocket"},
+        {"HTTP_AUTHORIZATION": "Basic YTpi"},
+        {"HTTP_HOST": "never-seen.example"},
+        {"HTTP_ACCEPT": "text/html"},
+        {"HTTP_COOKIE": "sid=x"},
+        {"PATH_INFO": "/login"},
+        {"PATH_INFO": "/private;x=1"},
+        {"PATH_INFO": "/never/seen"},
+    ],
+    ids=str,
+)
+def test_anything_else_takes_the_careful_way(stage: Stage, environ: dict[str, str]) -> None:  # A2, A3, A18, H13
+    assert not taken(stage, **environ)
+
+
+@pytest.mark.parametrize("name", ["HTTP_REMOTE_USER", "HTTP_X_AUTH_TOKEN", "HTTP_X_FORWARDED_USER", "REMOTE_USER"])
+def test_identities_and_tokens_stay_out_of_it(stage: Stage, name: str) -> None:  # A18, A19
+    client = stage.passed("mallory")
+    client.get("/private")
+    send(stage.app, asks(client, **{name: "alice"}))
+    seen = stage.console.environs[-1]
+    assert name not in seen
+    assert "tfa" not in seen["HTTP_COOKIE"]
+    assert "sid=" in seen["HTTP_COOKIE"]
+
+
+def test_the_servers_environ_stays_as_it_was(stage: Stage) -> None:  # H10
+    client = stage.passed("mallory")
+    client.get("/private")
+    environ = asks(client)
+    before = dict(environ)
+    assert hot(stage).serve(environ, lambda *_: lambda block: None) is not None
+    assert environ == before
+
+
+def test_no_harmless_name_is_one_that_matters() -> None:  # G8, G9, A13
+    assert not {name.lower() for name in HARMLESS} & {"set-cookie", "vary", "cache-control", "www-authenticate"}
+
+
+def test_sets_of_names_are_remembered_up_to_a_bound(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(hotpath, "_REMEMBERED", 3)
+    client = stage.passed("mallory")
+    client.get("/private")
+    for number in range(9):
+        reply = send(stage.app, asks(client, **{f"HTTP_X_{number}": "1"}))
+        assert b"SECRET of mallory" in reply.body
+        assert len(hot(stage)._dropped) <= 3
+
+
+class Slow(Console):
+    """Does something while it works on a page, and gives that out by ``write()``."""
+
+    meanwhile: Callable[[], object] = staticmethod(lambda: None)
+
+    def page(self, environ: dict[str, Any], start: Callable[..., Any], who: str) -> Iterable[bytes]:
+        self.meanwhile()
+        body = b"".join(super().page(environ, lambda *_: None, who))
+        write = start("200 OK", [("Content-Type", "text/plain")])
+        write(body)
+        return []
+
+
+def test_a_pass_that_ends_meanwhile_gives_nothing_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # A14
+    monkeypatch.setattr(passes, "POLL", 0.02)
+    console = Slow(IN_PLACE)
+    stage = Stage(tmp_path, console)
+    client = stage.passed("mallory")
+    assert b"SECRET of mallory" in client.get("/private").body
+    monkeypatch.setattr(hotpath, "_SLOW", 0.0)
+    console.meanwhile = lambda: stage.bench.services.passes.end_all("user", "mallory")
+    reply = send(stage.app, asks(client))
+    assert (reply.code, b"SECRET" in reply.body) != (200, True)
+    assert b"SECRET" not in client.get("/private").body

@@ -1,0 +1,67 @@
+"""Waitress as ``tfa serve`` runs it: bodies of any size in constant memory, one reading of each request."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from socket import socket
+from typing import Any
+
+from waitress import create_server
+from waitress.channel import HTTPChannel
+from waitress.parser import HTTPRequestParser, ParsingError
+
+from tfa_middleware.config_values import Place
+from tfa_middleware.serving import Channels
+from tfa_middleware.settings import Settings
+
+#: Octets of an answer that wait for a slow reader.
+_WAITING = 1 << 20
+
+
+class Parser(HTTPRequestParser):  # type: ignore[misc]
+    """Refuses a request whose end two readers would see in different places (RFC 9112 6.1, 6.3; case 97)."""
+
+    def parse_header(self, header_plus: bytes) -> None:
+        """Read the head. Raises `ParsingError`, which is answered by 400 and closes the connection."""
+        super().parse_header(header_plus)
+        coded = self.chunked or "TRANSFER_ENCODING" in self.headers
+        if coded and ("CONTENT_LENGTH" in self.headers or self.version != "1.1"):
+            raise ParsingError("Transfer-Encoding beside Content-Length, or in HTTP/1.0")
+
+
+class Channel(HTTPChannel):  # type: ignore[misc]
+    """A connection whose requests are read by `Parser`."""
+
+    parser_class = Parser
+
+
+def listening(application: Callable[..., Any], found: Settings, sockets: Sequence[socket] = ()) -> Channels:
+    """The server, ready for `serving.run`: at ``sockets``, else at the address of the settings.
+
+    Raises `ConfigError` where the address is taken or none.
+    """
+    channels: Channels = {}
+    try:
+        create_server(
+            application,
+            map=channels,
+            **({"sockets": list(sockets)} if sockets else {"listen": found.serve.listen}),
+            threads=found.serve.threads,
+            ident=None,
+            # Behind a proxy that ends TLS, the application builds its addresses and checks origins by the public one.
+            url_scheme=found.tfa.base_url.partition("://")[0] or "http",
+            # The middleware decides whose X-Forwarded-For it believes; without trusted proxies nobody sees it.
+            clear_untrusted_proxy_headers=not found.tfa.trusted_proxies,
+            max_request_body_size=found.serve.upload_limit,
+            # A slow reader holds up the application, and takes neither much memory nor a temporary file.
+            outbuf_high_watermark=_WAITING,
+            outbuf_overflow=4 * _WAITING,
+        )
+    except (OSError, ValueError) as error:
+        problem = f"cannot listen at {found.serve.listen} ({error})."
+        raise Place(found.source, "serve").error(problem, "listen") from None
+    # One server for each address that a name stands for.
+    for one in channels.values():
+        if hasattr(one, "channel_class"):
+            one.channel_class = Channel
+    return channels

@@ -1,0 +1,113 @@
+"""The headers of a console's answer -> those that go to the browser: its own name and place become the public ones."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+from tfa_middleware.hold import HeaderList
+from tfa_middleware.upstream_url import UpstreamUrl
+
+#: RFC 9110 7.6.1: what is between two neighbours only.
+_HOP = frozenset(
+    {"connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authentication-info", "te", "trailer"}
+    | {"trailers", "transfer-encoding", "upgrade"}
+)
+#: A Connection header of the console cannot take these away.
+_KEPT = frozenset({"set-cookie", "content-length", "content-type", "content-encoding", "cache-control", "location"})
+_ADDRESSES = frozenset({"location", "content-location"})
+_REFRESH = re.compile(r"(\s*[\d.]+\s*[;,]\s*(?:url\s*=\s*)?)(['\"]?)(.*?)\2\s*", re.IGNORECASE | re.DOTALL)
+_ATTRIBUTE = re.compile(r"\s*(domain|path)\s*=\s*(.*?)\s*", re.IGNORECASE | re.DOTALL)
+_FOLD = re.compile(r"[\r\n]+[ \t]*")
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
+
+
+@dataclass(frozen=True)
+class Names:
+    """How the console may call itself: by ``upstream``'s own address, or by the Host that it was sent. ``public`` is
+    the origin that the browser knows, such as ``https://backup.example.com``."""
+
+    upstream: UpstreamUrl
+    sent_host: str
+    public: str
+
+    def address(self, text: str) -> str:
+        """An address of the console as the browser must see it; any other one as it is."""
+        try:
+            parts = urlsplit(text)
+            own = parts.netloc.lower() in self._own() and parts.scheme in ("", self.upstream.scheme)
+        except ValueError:
+            return text
+        rest = text
+        if parts.netloc:
+            if not own:
+                return text
+            rest = text[text.index("//") + 2 + len(parts.netloc) :]
+            rest = rest if rest.startswith("/") else f"/{rest}"
+        if not rest.startswith("/"):
+            return text
+        found = self._below(rest)
+        # Two slashes, or one and a backslash, would name another host.
+        return f"{self.public}{found}" if re.match(r"/[/\\]", found) else found
+
+    def _own(self) -> set[str]:
+        url = self.upstream
+        host = f"[{url.host}]" if ":" in url.host else url.host
+        return {one.lower() for one in (url.netloc, f"{host}:{url.port}", self.sent_host)}
+
+    def _below(self, path: str) -> str:
+        """A path less the console's prefix; one outside it stays."""
+        prefix = self.upstream.prefix
+        if not prefix or not re.match(re.escape(prefix) + r"(?=[/?#;]|$)", path):
+            return path
+        cut = path[len(prefix) :]
+        return cut if cut.startswith("/") else f"/{cut}"
+
+    def cookie(self, value: str) -> str:
+        """A Set-Cookie whose Domain is not the console's own host and whose Path is a public one."""
+        pair, *attributes = value.split(";")
+        kept = [pair]
+        for attribute in attributes:
+            found = _ATTRIBUTE.fullmatch(attribute)
+            if found and found[1].lower() == "domain" and self._is_host(found[2]):
+                continue
+            if found and found[1].lower() == "path" and (path := self._below(found[2])) != found[2]:
+                kept.append(f" {found[1]}={path}")
+            else:
+                kept.append(attribute)
+        return ";".join(kept)
+
+    def _is_host(self, domain: str) -> bool:
+        return domain.strip('"').lstrip(".").lower() == self.upstream.host.lower()
+
+
+def answer_headers(given: Iterable[tuple[str, str]], names: Names) -> HeaderList:
+    """The headers in their order, each Set-Cookie a line of its own, in a form that WSGI servers accept."""
+    given = [(name, _CONTROL.sub("", _FOLD.sub(" ", value)).strip(" \t")) for name, value in given]
+    named = {one.strip().lower() for name, value in given if name.lower() == "connection" for one in value.split(",")}
+    chunked = any(name.lower() == "transfer-encoding" for name, _ in given)
+    dropped = _HOP | (named - _KEPT) | ({"content-length"} if chunked else set())
+    seen_length, found = False, []
+    for name, value in given:
+        low = name.lower()
+        if low in dropped or not _TOKEN.fullmatch(name) or (low == "content-length" and seen_length):
+            continue
+        seen_length = seen_length or low == "content-length"
+        found.append((name, _rewritten(low, value, names)))
+    return found
+
+
+def _rewritten(name: str, value: str, names: Names) -> str:
+    if name in _ADDRESSES:
+        return names.address(value)
+    if name == "refresh" and (found := _REFRESH.fullmatch(value)):
+        return f"{found[1]}{found[2]}{names.address(found[3])}{found[2]}"
+    return names.cookie(value) if name == "set-cookie" else value
+
+
+def status_line(code: int, reason: str) -> str:
+    """``200 OK``, or ``200 `` for an empty reason, as WSGI wants it."""
+    return f"{code} {_CONTROL.sub('', reason or '')}"
