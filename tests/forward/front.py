@@ -131,11 +131,11 @@ def standing(folder: Path, front: Any) -> Iterator[Places]:
     """All three. ``front(places)`` gives the command of the front server, and writes its settings."""
     places = Places(free_port(), 0, free_port(), folder)
     _prepare(folder)
-    with _process([sys.executable, "-m", "forward.console", str(places.console)], places.console, folder):
+    with process([sys.executable, "-m", "forward.console", str(places.console)], places.console, folder):
         gateway = f"[gateway]\nupstream = http://127.0.0.1:{places.console}\n"
         with serving(WAITRESS, INI + gateway, folder, "") as site:
             places = Places(places.front, site.port, places.console, folder)
-            with _process(front(places), places.front, folder):
+            with process(front(places), places.front, folder):
                 yield places
 
 
@@ -150,20 +150,21 @@ def _prepare(folder: Path) -> None:
 
 
 @contextmanager
-def _process(command: list[str], port: int, folder: Path) -> Iterator[None]:
+def process(command: list[str], port: int, folder: Path) -> Iterator[None]:
+    """A server that listens on this port."""
     environ = {**os.environ, "PYTHONPATH": str(TESTS), "HOME": str(folder), "XDG_DATA_HOME": str(folder)}
     with (folder / "front.log").open("ab") as log:
-        process = subprocess.Popen(command, cwd=folder, env=environ, stdout=log, stderr=log)
+        server = subprocess.Popen(command, cwd=folder, env=environ, stdout=log, stderr=log)
     try:
         end = time.monotonic() + 30
         while not _listens(port):
-            assert process.poll() is None, (folder / "front.log").read_text()
+            assert server.poll() is None, (folder / "front.log").read_text()
             assert time.monotonic() < end, "it does not answer"
             time.sleep(0.05)
         yield
     finally:
-        process.terminate()
-        process.wait(30)
+        server.terminate()
+        server.wait(30)
 
 
 def _listens(port: int) -> bool:
