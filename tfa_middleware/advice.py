@@ -44,9 +44,12 @@ def _site(settings: Settings) -> Iterator[str]:
     if not settings.tfa.base_url:
         yield "base_url is empty: mails name the host that the request claims. Set it to the site's public address."
     if settings.tfa.base_url.startswith("http:") and not settings.tfa.insecure_dev:
-        yield "base_url is http: our cookies are Secure, so browsers send them over https only."
+        yield (
+            "[tfa] base_url is http: our cookies are Secure, so most browsers send them over https only. Use https, or "
+            "insecure_dev = yes for a first look."
+        )
     if settings.mail.smtp.startswith("console:"):
-        yield "mail.smtp = console: writes every mail to the terminal, codes included. Set a mail server."
+        yield "[mail] smtp = console: writes every mail to the terminal, codes included. Set a mail server."
     if settings.tfa.store.startswith("memory:"):
         yield "store = memory: forgets used codes and locks at every start and serves one process only."
 

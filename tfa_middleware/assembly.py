@@ -46,7 +46,8 @@ def wrap_upstreams(settings: Settings) -> TwoFactorMiddleware:
     try:
         from tfa_middleware.reverse_proxy import ReverseProxy
     except ImportError:
-        raise ConfigError("the gateway needs urllib3: pip install 'tfa_middleware[gateway]'") from None
+        problem = "this needs urllib3, of the extra 'gateway': pip install urllib3."
+        raise ConfigError(problem, where=settings.source, section="gateway") from None
     parts = services(settings)
     return wrap(ReverseProxy(settings, Replies(parts).upstream_failed), settings, parts)
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-from tfa_middleware.config_gateway import check_gateways
+from tfa_middleware.config_gateway import check_gateways, listen_section
 from tfa_middleware.config_values import Place
 from tfa_middleware.element import Target
 from tfa_middleware.errors import ConfigError
@@ -32,7 +32,7 @@ def check(settings: Settings) -> None:
     _check_tfa(settings.tfa, Place(settings.source, "tfa"))
     _check_mail(settings.mail, Place(settings.source, "mail"))
     if not _LISTEN.fullmatch(settings.serve.listen):
-        place = Place(settings.source, "serve")
+        place = Place(settings.source, listen_section(settings))
         raise place.error(f"expected HOST:PORT, found {settings.serve.listen!r}.", "listen")
     for realm in settings.realms:
         place = Place(settings.source, f"realm:{realm.name}")

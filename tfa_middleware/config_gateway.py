@@ -17,11 +17,20 @@ def section(one: GatewaySettings) -> str:
     return f"gateway:{one.name}" if one.name else "gateway"
 
 
+def listen_section(settings: Settings) -> str:
+    """The section that says where to listen."""
+    return "gateway" if any(one.listen for one in settings.gateways) else "serve"
+
+
 def check_gateways(settings: Settings) -> None:
     """Raise `ConfigError` for the first contradiction in these sections."""
     if settings.gateways and settings.serve.app:
         problem = "[gateway] and [serve] app are two different things to put behind the login; choose one."
         raise Place(settings.source, section(settings.gateways[0])).error(problem, "upstream")
+    for one in settings.gateways:
+        if one.upstream.removeprefix("http://").rstrip("/") == settings.serve.listen:
+            problem = f"{one.upstream} is where tfa serve itself listens; it would ask itself."
+            raise Place(settings.source, section(one)).error(problem, "upstream")
     claimed: dict[tuple[str, tuple[str, ...]], str] = {}
     for one in settings.gateways:
         place = Place(settings.source, section(one))

@@ -10,6 +10,7 @@ from waitress import create_server
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 
+from tfa_middleware.config_gateway import listen_section
 from tfa_middleware.config_values import Place
 from tfa_middleware.serving import Channels
 from tfa_middleware.settings import Settings
@@ -59,7 +60,7 @@ def listening(application: Callable[..., Any], found: Settings, sockets: Sequenc
         )
     except (OSError, ValueError) as error:
         problem = f"cannot listen at {found.serve.listen} ({error})."
-        raise Place(found.source, "serve").error(problem, "listen") from None
+        raise Place(found.source, listen_section(found)).error(problem, "listen") from None
     # One server for each address that a name stands for.
     for one in channels.values():
         if hasattr(one, "channel_class"):

@@ -1,6 +1,6 @@
 """Connections to one console: opened with time-outs and verified TLS, kept while they live, never mixed up.
 
-Needs urllib3, so it is imported only where a gateway is configured (``pip install 'tfa_middleware[gateway]'``).
+Needs urllib3, so it is imported only where a gateway is configured (the extra ``gateway``).
 """
 
 from __future__ import annotations

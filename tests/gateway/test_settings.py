@@ -94,3 +94,16 @@ def test_check_says_what_goes_where(tmp_path: Path) -> None:
     said = subprocess.run(line, capture_output=True, text=True, check=True).stdout
     assert "/ goes to http://127.0.0.1:1\n" in said
     assert "/b goes to unix:/run/b\n" in said
+
+
+def test_a_gateway_in_front_of_itself_does_not_start(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"\[gateway\] upstream: http://127\.0\.0\.1:8080 is where tfa serve itself"):
+        read(tmp_path, "[gateway]\nupstream = http://127.0.0.1:8080\n")
+
+
+@pytest.mark.parametrize("section", ["gateway", "serve"])
+def test_a_wrong_address_to_listen_at_names_its_own_section(tmp_path: Path, section: str) -> None:
+    text = {"gateway": "upstream = http://127.0.0.1:1\n", "serve": ""}
+    text[section] += "listen = 8000\n"
+    with pytest.raises(ConfigError, match=rf"\[{section}\] listen: expected HOST:PORT"):
+        read(tmp_path, "".join(f"[{name}]\n{keys}" for name, keys in text.items()))
