@@ -31,8 +31,8 @@ REMARK = "tfa.verdict"
 OWN_PAGE, OUTSIDE, REFUSED, FAILED = "own page", "outside", "refused", "failed"
 _LOG = logging.getLogger("tfa_middleware")
 _LONGEST = 1000
-#: From here to the end of its segment a path may hold a session id (``;jsessionid=``) or an encoded query.
-_PARAMETERS = re.compile(r"[;?][^/]*")
+#: From here on a path may hold a session id (``;jsessionid=``) or an encoded query.
+_PARAMETERS = re.compile(r"[;?].*", re.DOTALL)
 Write = Callable[[bytes], None]
 
 
@@ -188,7 +188,7 @@ class _Counted:
 
 
 def shown_path(environ: Environ) -> str:
-    """The path as it may be logged: without query, without parameters of its segments."""
+    """The path as it may be logged: without query, up to the first parameter of a segment."""
     raw = f"{environ.get('SCRIPT_NAME', '')}{environ.get('PATH_INFO', '')}"
     return _PARAMETERS.sub("", raw.encode("latin-1", "replace").decode("utf-8", "replace"))
 

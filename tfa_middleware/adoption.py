@@ -85,7 +85,15 @@ class Adoption:
         news = _unbound(realm, record, jar)
         if realm.quarantine.acquire(record.owner, news, record.owner) != news:
             return HELD, ""
-        name, more = ask(self._app, request, realm, jar, self._services.settings.tfa.hold_limit, header)
+        limit = self._services.settings.tfa.hold_limit
+        for (
+            one,
+            value,
+        ) in news.items():  # alone: beside the session, a remembered login of somebody else would say nothing
+            name, _ = ask(self._app, request, realm, {one: value}, limit)
+            if name not in ("", record.names):
+                return ANOTHERS, name
+        name, more = ask(self._app, request, realm, jar, limit, header)
         if name != record.names:
             return (ANOTHERS if name else NOBODYS), name
         # The browser cannot be given what the application sets in answer to a question of ours.

@@ -43,7 +43,8 @@ class Attempts:
         realm, request = attempt.realm, attempt.request
         owner = new_id()
         attempt = replace(attempt, owner=owner, jar=realm.quarantine.acquire(owner, attempt.jar, attempt.owner))
-        environ = request.forwarded(cookies.header(attempt.jar), (*attempt.jar, *SESSION_NAMES, *realm.token_names))
+        bound = (*attempt.jar, *SESSION_NAMES)
+        environ = request.forwarded(cookies.header(attempt.jar), bound, always=realm.token_names)
         environ.pop("HTTP_ACCEPT_ENCODING", None)  # rules read the body
         answer = Answer(self._app, environ)
         body = answer.read(self._services.settings.tfa.hold_limit)

@@ -46,6 +46,11 @@ def check(settings: Settings) -> None:
         if settings.forward_auth.secret_file and not realm.whoami:
             problem = "forward auth needs it: the gate does not see cookies that the application sets past it."
             raise place.error(problem, "whoami")
+        if settings.forward_auth.secret_file and realm.identity == "posted":
+            problem = (
+                "forward auth tells accounts apart by the name on the whoami page alone, so 'posted' is not enough."
+            )
+            raise place.error(problem, "identity")
     _check_claims(settings)
     check_gateways(settings)
 

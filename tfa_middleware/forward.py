@@ -166,13 +166,15 @@ class ForwardAuth:
         """Whether a request goes without cookies, both ways: what is public, or for machine clients."""
         if action == gate.FORWARD_EXEMPT:
             return not realm.settings.exempt_cookies and _as_it_is(request, tokens=True)
-        return action == gate.FORWARD_BARE and not _acts(request) and _as_it_is(request, SESSION_NAMES)
+        return (
+            action == gate.FORWARD_BARE and not _acts(request) and _as_it_is(request, SESSION_NAMES, realm.token_names)
+        )
 
     @staticmethod
     def _goes_past(request: Request, realm: Realm, bindings: Bindings, header: str) -> bool:
         """Whether a request with a pass asks for no change, is no login by any reading, and needs nothing cut."""
         careful = realm.asks_again(request, readable=True) or realm.may_log_in(request)
-        return not _acts(request) and not careful and _as_it_is(request, bindings, header=header)
+        return not _acts(request) and not careful and _as_it_is(request, bindings, realm.token_names, header=header)
 
 
 def _acts(request: Request) -> bool:
@@ -184,14 +186,21 @@ def _raw_path(request: Request) -> str:
     return str(request.environ.get("REQUEST_URI", "")).partition("?")[0]
 
 
-def _as_it_is(request: Request, bound: Iterable[str] = (), *, tokens: bool = False, header: str = "") -> bool:
+def _as_it_is(
+    request: Request,
+    bound: Iterable[str] = (),
+    always: Iterable[str] = (),
+    *,
+    tokens: bool = False,
+    header: str = "",
+) -> bool:
     """Whether the gate would forward a request as it came, apart from its cookies and from the Authorization of its
     pass: past it nothing can be taken out."""
     environ = request.environ
     asked = unquote_to_bytes(_raw_path(request).encode("latin-1")).decode("latin-1")
     if asked != request.mount + request.path_info:
         return False
-    forwarded = request.forwarded("", bound, tokens=tokens, passed=True, authorization=header)
+    forwarded = request.forwarded("", bound, always=always, tokens=tokens, passed=True, authorization=header)
     dropped = environ.keys() - forwarded.keys() - {"HTTP_COOKIE", _BODY}
     misleading = any(_MISLEADING.fullmatch(key) for key in environ)
     return not dropped and not misleading and forwarded["QUERY_STRING"] == environ["QUERY_STRING"]

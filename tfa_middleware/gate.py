@@ -60,7 +60,7 @@ def decide(facts: Facts) -> str:
         return REFUSE
     if facts.state == PASSED and facts.header in (NONE, BOUND):
         return _with_pass(facts)
-    if facts.path == PUBLIC and not facts.attempt:
+    if facts.path == PUBLIC and not facts.attempt and facts.readable:
         return FORWARD_BARE
     if facts.state == PENDING:
         return TO_CHALLENGE

@@ -47,8 +47,8 @@ class Passage:
 
     def forwarded(self) -> Environ:
         """The environ for the application."""
-        bound = (*self.record.bindings, *self.realm.token_names)
-        environ = self.request.forwarded(self.cookie, bound, passed=True, authorization=self.authorization)
+        bound, tokens, header = self.record.bindings, self.realm.token_names, self.authorization
+        environ = self.request.forwarded(self.cookie, bound, always=tokens, passed=True, authorization=header)
         if self.realm.token_names and self.request.acts:
             environ.pop("HTTP_ACCEPT_ENCODING", None)  # a token in the answer is looked for
         return environ
@@ -172,13 +172,13 @@ class Inside:
         """
         realm, record = passage.realm, passage.record
         now, jar, given = self._says(passage, answer)
-        if now == record.names:
+        if now == record.names and not self._rebinding.hides_another(realm, record, answer.headers):
             if suspended:  # else it would bring back a pass that another request ended
                 self._services.passes.resume(record)
             self._rebinding.renewed(realm, record, given)
             return self._given(passage, answer, start_response, watch, shown=shown)
         self._rebinding.end(record, ANOTHERS if now else NOBODYS)
-        if not now or realm.settings.identity == "posted":
+        if not now or realm.posted:
             start_response(answer.status, [*cookies.without_set_cookie(answer.headers), realm.cookie.removal()])
             return Streamed(answer)
         attempt = Attempt(passage.request, realm, now, jar)
@@ -205,7 +205,7 @@ class Inside:
         nobody's.
         """
         realm, user = passage.realm, passage.record.user
-        if realm.rule.asks:
+        if realm.rule.asks and not realm.posted:
             return self._suspended(passage, start_response)
         names = realm.rule.posted_names(fields)
         if any(name not in ("", user) and realm.accounts.next_step(name) != PASS for name in names):

@@ -148,7 +148,7 @@ class TwoFactorMiddleware:
             attempt=attempt,
             readable=turn.fields.readable,
             logout=realm.logout.match(path),
-            own_form=realm.not_login.match(path),
+            own_form=realm.is_own_form(turn.request.address),
             header=turn.standing.presented.kind,
         )
 

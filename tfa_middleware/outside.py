@@ -32,7 +32,7 @@ class Outside:
 
     def bare(self, request: Request, realm: Realm, start_response: StartResponse) -> Iterable[bytes]:
         """A public path: no cookies, no Authorization, and no Set-Cookie comes back."""
-        environ = request.forwarded("", (*SESSION_NAMES, *realm.token_names))
+        environ = request.forwarded("", SESSION_NAMES, always=realm.token_names)
         return self._app(environ, edited(start_response, _no_cookies))
 
     def elsewhere(self, request: Request, start_response: StartResponse) -> Iterable[bytes]:
@@ -108,7 +108,7 @@ class Outside:
                 holder[0] = changed.id
             return private(headers if changed is session else unshared([*headers, realm.cookie.header(changed)]))
 
-        environ = request.forwarded(cookies.header(jar), (*jar, *SESSION_NAMES, *realm.token_names))
+        environ = request.forwarded(cookies.header(jar), (*jar, *SESSION_NAMES), always=realm.token_names)
         watch = Watch(free)
         if self._linking.scripts(request, realm):
             return self._with_script(request, realm, environ, edit, watch, start_response)

@@ -50,8 +50,9 @@ def address(script_name: str, path_info: str) -> Address:
     except UnicodeError:
         path = raw
         odd = True
-    odd = odd or not path.startswith("/") or _ODD.search(path) is not None
-    return Address(path, odd, folded(octets.decode("utf-8", "replace")))
+    parts = folded(octets.decode("utf-8", "replace"))
+    odd = odd or not path.startswith("/") or _ODD.search(path) is not None or ".." in parts
+    return Address(path, odd, parts)
 
 
 def folded(path: str) -> tuple[str, ...]:

@@ -52,6 +52,8 @@ class Realm:
         self.logout = Globs(settings.logout)
         self.not_login = Globs(settings.not_login)
         self.entry = settings.login[0]
+        #: Whether two accounts may have one name on the page that whoami asks for.
+        self.posted = settings.identity == "posted"
         #: Whether people log in by the header Authorization alone (RFC 7617).
         self.basic = settings.authorization == authorization.BASIC
         #: What a token may be called in a query (RFC 6750 2.3), where it comes past the header.
@@ -95,11 +97,15 @@ class Realm:
     def asks_again(self, request: Request, *, readable: bool) -> bool:
         """Whether whoami is asked after a request inside a pass, which may have been a login by a door that nobody
         listed, with fields of its own and no new cookie (i)."""
-        if not self.rule.asks or self.not_login.match(request.address.path):
+        if not self.rule.asks or self.is_own_form(request.address):
             return False
         again = self.settings.whoami_again
         queried = again == "query" and bool(request.environ.get("QUERY_STRING"))
         return not readable or queried or (again != "change" and request.acts) or self.may_log_in(request)
+
+    def is_own_form(self, address: Address) -> bool:
+        """Whether it is a form behind the login that carries a password without being a login; an odd path is none."""
+        return not address.odd and self.not_login.match(address.path)
 
     def may_change_hands(self, request: Request) -> bool:
         """Whether a cookie that changes in the answer may be of another account's login."""
@@ -115,7 +121,7 @@ class Realm:
         address = request.address
         if self.rule.may_be_a_door(address):
             return request.may_act or not self.rule.names_itself(address)
-        return request.may_act and (".." in address.folded or "\0" in address.path)
+        return ".." in address.folded or "\0" in address.path
 
     def exempts(self, path: str) -> bool:
         """Whether a clean path is one of machine clients."""

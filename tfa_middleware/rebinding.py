@@ -74,9 +74,18 @@ class Rebinding:
 
     def changes_a_bound_one(self, realm: Realm, record: Pass, headers: HeaderList) -> bool:
         """Whether an answer changes the value of a cookie that the pass is bound to (i: the second-account pivot)."""
+        return bool(self._changed(realm, record, headers))
+
+    def hides_another(self, realm: Realm, record: Pass, headers: HeaderList) -> bool:
+        """Whether an answer sets another session where whoami's page may show one name for two accounts: then the same
+        name there says nothing."""
+        pattern = realm.settings.session_cookies or SESSION_LIKE
+        return realm.posted and any(pattern.match(name) for name in self._changed(realm, record, headers))
+
+    def _changed(self, realm: Realm, record: Pass, headers: HeaderList) -> set[str]:
         news = self._news(realm, record, headers).items()
         bound = {name for name, one in news if not one.deletes and record.bindings.get(name)}
-        return bool(bound - set(realm.settings.keep))  # whose value comes from the page's own scripts anyway
+        return bound - set(realm.settings.keep)  # whose value comes from the page's own scripts anyway
 
     def _without_foreign(self, request: Request, realm: Realm, record: Pass, headers: HeaderList) -> HeaderList:
         """The headers less a second session: one by a new name, after a request that may have been a login. Nobody can

@@ -36,7 +36,8 @@ TOKENS = frozenset(
 _IDENTITY_LIKE = re.compile(
     r"(?:HTTP_(?:\w+_)?)?(?:REMOTE_(?:USER|GROUP|NAME|EMAIL|ROLE)|AUTH_(?:REQUEST|USER|EMAIL|NAME|GROUP|ROLE)|WEBAUTH_"
     r"|AUTHENTICATED_|AUTHENTIK_|FORWARDED_(?:USER|EMAIL|GROUP|ROLE)|CLIENT_(?:PRINCIPAL|CERT|DN|S_DN|VERIFY)|SSL_CLIENT_"
-    r"|OIDC_|TAILSCALE_USER|JWT_|TFA_)\w*|HTTP_X_USER_?(?:ID|NAME|EMAIL)"
+    r"|OIDC_|TAILSCALE_USER|JWT_|TFA_|SM_|IV_|VOUCH_|CONSUMER_|POMERIUM_|SHIB_|EPPN|IMPERSONATE_|GRAFANA_USER|AUTH_ID"
+    r"|AUTH_SUBJECT)\w*|HTTP_X_USER_?(?:ID|NAME|EMAIL)"
 )
 _TOKEN_LIKE = re.compile(
     r"HTTP_(?:\w+_)?(?:(?:AUTH(?:ENTICATION)?|ACCESS|SESSION|API|PRIVATE|ID|USER)_?TOKEN|API_?KEY|AUTHORIZATION|SESSION_?ID)|HTTP_(?:X_)?TOKEN"
@@ -183,10 +184,12 @@ class Request:
         *,
         tokens: bool = False,
         passed: bool = False,
+        always: Iterable[str] = (),
         authorization: str = "",
     ) -> Environ:
         """A copy of the environ for the application (H10): this Cookie header, no identity, this Authorization unless
-        ``tokens``, no session id in the query under a name in ``bound``, no hidden slash unless ``passed``."""
+        ``tokens``, no query by a name in ``always``, or like a session in ``bound``, no hidden slash unless ``passed``.
+        """
         dropped = is_identity if tokens else is_credential
         environ = {key: value for key, value in self.environ.items() if not dropped(key)}
         environ.pop("HTTP_COOKIE", None)
@@ -197,7 +200,7 @@ class Request:
         if not passed and any("%2f" in str(environ.get(key, "")).lower() for key in _RAW):
             environ = {key: value for key, value in environ.items() if key not in _RAW}  # no list knows this spelling
         query = environ.get("QUERY_STRING")
-        if query and (cut := without_session_ids(query, bound)) != query:
+        if query and (cut := without_session_ids(query, bound, always)) != query:
             environ = {key: value for key, value in environ.items() if key not in _RAW} | {"QUERY_STRING": cut}
         return environ
 

@@ -53,7 +53,8 @@ class ReverseProxy:
         except UpstreamError as error:
             _LOG.warning("%s", error)
             return self._trouble(environ, error, start_response)
-        blocks = Blocks(upstream, connection, response)
+        bodiless = environ["REQUEST_METHOD"] == "HEAD" or response.status in (204, 304)
+        blocks = Blocks(upstream, connection, response, bodiless=bodiless)
         try:
             headers = answer_headers(response.headers.iteritems(), turn.names)
             headers += self._strictness(upstream, headers)
@@ -146,10 +147,11 @@ class Turn:
 class Blocks:
     """An answer's body, in blocks as they come. One that breaks off raises, so that the server cuts the connection."""
 
-    def __init__(self, upstream: Upstream, connection: Connection, response: HTTPResponse) -> None:
+    def __init__(self, upstream: Upstream, connection: Connection, response: HTTPResponse, *, bodiless: bool) -> None:
         self._upstream = upstream
         self._connection = connection
         self._response = response
+        self._bodiless = bodiless
         self._open = True
 
     def __iter__(self) -> Iterator[bytes]:
@@ -169,6 +171,7 @@ class Blocks:
             return block
         self._open = False
         self._response.close()
+        self._connection.spent = self._connection.spent or self._bodiless  # a body that nobody expects may still come
         self._upstream.give_back(self._connection)
         raise StopIteration
 

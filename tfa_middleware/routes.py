@@ -70,8 +70,9 @@ class Routes:
         if environ.get("PATH_INFO") in self._probes:
             return  # they answer the same to everybody, and probes call a machine by its address
         check_frame(environ, self._hosts)
-        if len(self._good_hosts) < REMEMBERED:
-            self._good_hosts.add(host)
+        if len(self._good_hosts) >= REMEMBERED:
+            self._good_hosts = set()
+        self._good_hosts.add(host)
 
     def _made(self, request: Request, *, cut: bool) -> Route:
         if request.path_info.startswith(self._prefix) or request.path_info + "/" == self._prefix:

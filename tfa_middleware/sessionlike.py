@@ -22,9 +22,11 @@ def sets_session(headers: Iterable[tuple[str, str]]) -> bool:
     return any(SESSION_LIKE.match(name) and not one.deletes for name, one in changes.items())
 
 
-def without_session_ids(query: str, bound: Iterable[str]) -> str:
-    """A query less parameters that some applications read as a session id: those called like a bound session cookie."""
-    names = {fold(name).casefold() for name in bound if SESSION_LIKE.match(name)} | _SESSION_PARAMETERS
+def without_session_ids(query: str, bound: Iterable[str], always: Iterable[str] = ()) -> str:
+    """A query less parameters that some applications read as a session id: those called like a bound session cookie,
+    and those of ``always``."""
+    named = (*(name for name in bound if SESSION_LIKE.match(name)), *always)
+    names = {fold(name).casefold() for name in named} | _SESSION_PARAMETERS
     pieces = re.findall("[^&;]+[&;]*", query)
     kept = [piece for piece in pieces if _parameter(piece) not in names]
     return "".join(kept).rstrip("&;") if len(kept) < len(pieces) else query

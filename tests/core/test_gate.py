@@ -32,13 +32,13 @@ def allowed(f: Facts) -> dict[str, bool]:
     login = f.attempt and door and f.readable
     form = f.attempt and not door and not f.own_form
     inside = passed and not exempt and not blind and not login
-    open_ = public and not f.attempt
+    open_ = public and not f.attempt and f.readable
     asked = f.state == PASSED and f.header == MISSING and not exempt and not open_
     presented = visitor and f.header == UNBOUND and not exempt and not open_ and not (door and (blind or f.attempt))
     here = visitor and not presented
     return {
         gate.FORWARD_EXEMPT: exempt,
-        gate.FORWARD_BARE: public and not passed and not f.attempt and not bad,
+        gate.FORWARD_BARE: open_ and not passed and not bad,
         gate.ASK: asked,
         gate.PRESENTED: presented,
         gate.TO_CHALLENGE: pending and not exempt and not open_,

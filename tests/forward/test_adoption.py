@@ -119,10 +119,11 @@ def test_one_cookie_is_not_taken_in_the_shelter_of_another(tmp_path: Path) -> No
     mallory = fresh.passed("mallory")
     spy.sessions["of-alice"] = "alice"
     both = mallory.copy(remember_token="of-alice")
-    assert fresh.ask("/private", cookie=both.cookie).code == PAST, "the session names Mallory, with both"
-    del both.jar["sid"]
-    answer = fresh.ask("/private", cookie=both.cookie)
-    assert (answer.code, answer.all("x-tfa-cookie")) == (THROUGH, [])
+    for _ in range(2):
+        answer = fresh.ask("/private", cookie=both.cookie)  # together they name Mallory, alone one names Alice
+        assert (answer.code, answer.all("x-tfa-cookie")) == (THROUGH, [])
+    spy.sessions.pop(both.jar["sid"])
+    assert fresh.ask("/private", cookie=both.cookie).code == THROUGH
     assert not any(who == "alice" for path, _, who in spy.calls if path != "/me")
 
 

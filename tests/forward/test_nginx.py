@@ -43,6 +43,12 @@ def places(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
 class TestNginx(Journeys):
     """Debian's nginx."""
 
+    def test_the_body_of_a_get_reaches_no_public_path(self, places: Places) -> None:  # A6, case 97
+        login = b"username=alice&password=right"
+        kind = b"Content-Type: application/x-www-form-urlencoded"
+        Person(places).get(b"/static/with-a-body", kind, body=login)
+        assert [one["body"] for one in places.seen() if one["target"] == "/static/with-a-body"] in ([], [0])
+
     def test_the_log_says_who_it_was_and_no_cache_keeps_the_page(self, places: Places) -> None:  # K2, G8
         _, answer = Person(places).passes("hugo").get(b"/private")
         assert b"Cache-Control: private, max-age=60" in answer

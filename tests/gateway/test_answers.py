@@ -97,6 +97,19 @@ def test_octets_after_an_answer_are_nobodys_answer(stage: Stage) -> None:
         assert stage.get("/next").body == b"next"
 
 
+@pytest.mark.parametrize(
+    ("method", "head"), [(b"HEAD", b"200 OK"), (b"GET", b"204 No Content"), (b"GET", b"304 Not Modified")]
+)
+def test_after_an_answer_without_a_body_its_connection_is_used_no_more(
+    stage: Stage, method: bytes, head: bytes
+) -> None:  # case 97: a console may send one late, which would be the answer to the next request
+    stage.up.answers["/late"] = b"HTTP/1.1 " + head + b"\r\nContent-Length: 0\r\n\r\n"
+    stage.up.answers["/next"] = framed(b"200 OK", b"next")
+    stage.get("/late", method=method)
+    assert stage.get("/next").body == b"next"
+    assert stage.up.of("/late")[-1].connection != stage.up.of("/next")[-1].connection
+
+
 def test_hop_by_hop_headers_of_an_answer_stay_behind(stage: Stage) -> None:  # H8
     hop = b"Keep-Alive: timeout=5\r\nConnection: keep-alive, X-Private, Set-Cookie\r\nX-Private: 1\r\nUpgrade: h2c"
     hop += b"\r\nProxy-Authenticate: Basic\r\nTE: x\r\nTrailer: y\r\nSet-Cookie: a=1"
