@@ -127,6 +127,33 @@ def test_one_cookie_is_not_taken_in_the_shelter_of_another(tmp_path: Path) -> No
     assert not any(who == "alice" for path, _, who in spy.calls if path != "/me")
 
 
+class Paired(Spy):
+    """Beside any session a second cookie says whose it is; alone it says nothing."""
+
+    def __call__(self, environ, start_response):  # type: ignore[no-untyped-def]
+        pairs = dict(one.split("=", 1) for one in environ.get("HTTP_COOKIE", "").split("; ") if "=" in one)
+        if pairs.get("sid") and pairs.get("pair") in self.sessions:
+            environ = {**environ, "HTTP_COOKIE": f"sid={pairs['pair']}"}
+        return super().__call__(environ, start_response)
+
+
+def test_cookies_that_name_another_together_end_the_pass(tmp_path: Path) -> None:  # i
+    spy = Paired(headers=[("Set-Cookie", "pair=mine; Path=/")])
+    fresh = staged(tmp_path, spy)
+    mallory = fresh.passed("mallory")
+    spy.sessions["of-alice"] = "alice"
+    for _ in range(2):
+        assert fresh.ask("/private", cookie=mallory.copy(pair="of-alice").cookie).code == THROUGH
+    assert record(fresh, "mallory") is None
+
+
+def test_a_pass_that_took_one_set_takes_no_other_unasked(stage: Stage) -> None:  # i
+    stage.spy.sessions |= {"rotated": "alice", "foreign": "mallory"}
+    assert stage.ask("/private", cookie=with_sid(stage.client, "rotated")).code == PAST
+    assert stage.ask("/private", cookie=with_sid(stage.client, "foreign")).code == THROUGH
+    assert record(stage) is None
+
+
 def test_a_cookie_by_a_new_name_is_dropped(stage: Stage) -> None:  # d
     answer = stage.ask("/private", cookie=f"{stage.client.cookie}; remember_token=x; theme=dark")
     assert answer.all("x-tfa-cookie") == [f"theme=dark; sid={stage.client.jar['sid']}"]

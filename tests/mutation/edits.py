@@ -112,13 +112,16 @@ NOTICED: dict[str, list[tuple[str, str, str]]] = {
         ),
     ],
     # What goes past the gate.
-    f"{ADOPTION}_any_other_session_ends_the_pass": [
+    f"{ADOPTION}_cookies_that_name_another_together_end_the_pass": [
         ("adoption", "if name != record.names:", "if not name:"),
     ],
     f"{ADOPTION}_a_session_that_another_login_holds_is_not_taken": [
         ("adoption", "if realm.quarantine.acquire(record.owner, news, record.owner) != news:", "if not news:"),
     ],
     f"{ADOPTION}_one_cookie_is_not_taken_in_the_shelter_of_another": [
+        ("adoption", 'if name not in ("", record.names):', "if not limit:"),
+    ],
+    f"{ADOPTION}_a_pass_that_took_one_set_takes_no_other_unasked": [
         ("adoption", "if not _unbound(realm, record, jar):", "if not _unbound(realm, record, jar) or record.jars:"),
     ],
     f"{FORWARD}_nobody_else_finds_such_a_page": [
