@@ -27,12 +27,14 @@ _TRUNCATED = re.compile(r"\x00.*", re.DOTALL)
 
 @dataclass(frozen=True)
 class Fields:
-    """The fields of a body and a query. ``readable`` is False where the body could not be read as a form or JSON."""
+    """The fields of a body and a query. ``readable`` is False where the body could not be read as a form or JSON,
+    ``larger`` says that it is longer than is read."""
 
     body: Pairs = field(default_factory=list, repr=False)
     query: Pairs = field(default_factory=list, repr=False)
     readable: bool = True
     empty: bool = True
+    larger: bool = False
 
     def values(self, name: str, *, body: bool = True, query: bool = True) -> list[str]:
         """The values of every field whose name some framework reads as ``name``."""
@@ -136,7 +138,9 @@ def read(environ: dict[str, Any], body: bytes | None) -> Fields:
     query = query_fields(environ.get("QUERY_STRING", ""))
     if body == b"":
         return Fields([], query)
-    if body is None or environ.get("HTTP_CONTENT_ENCODING", "").strip().lower() not in ("", "identity"):
+    if body is None:
+        return Fields([], query, readable=False, empty=False, larger=True)
+    if environ.get("HTTP_CONTENT_ENCODING", "").strip().lower() not in ("", "identity"):
         return Fields([], query, readable=False, empty=False)
     kind, charset = _content_type(environ.get("CONTENT_TYPE", ""))
     reader = _READERS.get(kind) or (_json if kind.endswith("+json") else None)

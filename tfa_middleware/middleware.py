@@ -146,7 +146,7 @@ class TwoFactorMiddleware:
             path=turn.path,
             state=turn.standing.state,
             attempt=attempt,
-            readable=turn.fields.readable,
+            readable=turn.fields.readable or (turn.path == PUBLIC and turn.fields.larger),
             logout=realm.logout.match(path),
             own_form=realm.is_own_form(turn.request.address),
             header=turn.standing.presented.kind,

@@ -132,7 +132,7 @@ UNREADABLE = {
 @pytest.mark.parametrize("name", UNREADABLE)
 def test_what_cannot_be_read_with_certainty_says_so(name: str) -> None:  # A6
     body, kind = UNREADABLE[name]
-    assert read(body, kind, "q=1") == Fields([], [("q", "1")], readable=False, empty=False)
+    assert read(body, kind, "q=1") == Fields([], [("q", "1")], readable=False, empty=False, larger=body is None)
 
 
 def test_a_coded_body_is_not_read() -> None:  # A6
