@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import socket
 import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
@@ -16,6 +17,16 @@ from gateway.stage import Stage
 def framed(head: bytes, body: bytes = b"") -> bytes:
     """An answer with its length."""
     return b"HTTP/1.1 " + head + b"\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+
+
+def cut_off(octets: bytes) -> Callable[[socket.socket, Seen], bool]:
+    """An answer of just these octets, after which the console hangs up."""
+
+    def answer(plug: socket.socket, _: Seen) -> bool:
+        plug.sendall(octets)
+        return False
+
+    return answer
 
 
 def test_a_plain_answer_and_its_headers(stage: Stage) -> None:
@@ -129,22 +140,15 @@ def test_hop_by_hop_headers_of_an_answer_stay_behind(stage: Stage) -> None:  # H
     ],
 )
 def test_an_answer_that_breaks_off_does_not_look_whole(octets: bytes, stage: Stage) -> None:
-    def breaks(plug: socket.socket, _: Seen) -> bool:
-        plug.sendall(octets)
-        return False
-
-    stage.up.answers["/broken"] = breaks
+    stage.up.answers["/broken"] = cut_off(octets)
     answer = stage.get("/broken")
     assert not answer.whole or answer.status in (500, 502)
     assert stage.get("/after").body == b"ok"
 
 
 def test_a_login_whose_answer_breaks_off_opens_nothing(stage: Stage) -> None:  # A1
-    def breaks(plug: socket.socket, _: Seen) -> bool:
-        plug.sendall(b"HTTP/1.1 302 Found\r\nLocation: /admin/\r\nSet-Cookie: sid=raw\r\nContent-Length: 9\r\n\r\nhalf")
-        return False
-
-    stage.up.answers["/admin/login"] = breaks
+    half = b"HTTP/1.1 302 Found\r\nLocation: /admin/\r\nSet-Cookie: sid=raw\r\nContent-Length: 9\r\n\r\nhalf"
+    stage.up.answers["/admin/login"] = cut_off(half)
     answer = stage.get("/admin/login", method=b"POST", body=b"username=a&password=b")
     assert answer.status == 502
     assert b"does not answer" in answer.body
@@ -168,11 +172,7 @@ def test_a_login_whose_answer_breaks_off_opens_nothing(stage: Stage) -> None:  #
     ],
 )
 def test_what_is_no_answer_is_a_bad_gateway(octets: bytes, stage: Stage) -> None:
-    def answers(plug: socket.socket, _: Seen) -> bool:
-        plug.sendall(octets)
-        return False
-
-    stage.up.answers["/none"] = answers
+    stage.up.answers["/none"] = cut_off(octets)
     answer = stage.get("/none")
     assert answer.status == 502
     assert b"does not answer" in answer.body

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
@@ -35,23 +36,24 @@ def ca() -> trustme.CA:
     return trustme.CA()
 
 
+def believing(folder: Path, proxies: str) -> AbstractContextManager[Site]:
+    """A site that believes these proxies."""
+    return serving(
+        WAITRESS, INI.format(more=f"trusted_proxies = {proxies}"), folder, "operations.slow_site:application"
+    )
+
+
 @pytest.fixture(scope="module")
 def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A site that believes the proxies of this machine."""
-    folder = tmp_path_factory.mktemp("behind")
-    with serving(
-        WAITRESS, INI.format(more="trusted_proxies = 127.0.0.1"), folder, "operations.slow_site:application"
-    ) as site:
+    with believing(tmp_path_factory.mktemp("behind"), "127.0.0.1") as site:
         yield site
 
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """A site that believes nobody."""
-    folder = tmp_path_factory.mktemp("alone")
-    with serving(
-        WAITRESS, INI.format(more="trusted_proxies = 10.9.8.7"), folder, "operations.slow_site:application"
-    ) as site:
+    with believing(tmp_path_factory.mktemp("alone"), "10.9.8.7") as site:
         yield site
 
 
