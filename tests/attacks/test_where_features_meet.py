@@ -97,3 +97,20 @@ def test_dots_of_any_width_are_odd(tmp_path: Path, path: str) -> None:  # A2; ca
     raw = path.encode().decode("latin-1")
     stage.client().get("/private", PATH_INFO=raw)
     assert not [call for call in stage.console.calls if call[1] == raw]
+
+
+SIGN_ON = """
+SM_USER IV_USER X_VOUCH_USER X_CONSUMER_USERNAME X_POMERIUM_CLAIM_EMAIL EPPN IMPERSONATE_USER X_AUTH_ID X_AUTH_SUBJECT
+X_GRAFANA_USER X_JWT X_VAULT_TOKEN X_AUTH_KEY SHIB_IDENTITY
+"""
+
+
+@pytest.mark.parametrize("name", SIGN_ON.split())
+def test_headers_of_sign_on_products_stay_here(tmp_path: Path, name: str) -> None:  # A18, A19; case 94
+    stage = Stage(tmp_path, Console(NEW))
+    client = stage.passed("mallory")
+    for _ in range(2):  # the second time by the verdict that is known
+        client.get("/private", **{f"HTTP_{name}": "alice", "HTTP_ACCEPT": "*/*"})
+        assert f"HTTP_{name}" not in stage.console.environs[-1]
+    client.get("/private", HTTP_X_CSRF_TOKEN="x", HTTP_REQUESTVERIFICATIONTOKEN="y")
+    assert {"HTTP_X_CSRF_TOKEN", "HTTP_REQUESTVERIFICATIONTOKEN"} <= stage.console.environs[-1].keys()
