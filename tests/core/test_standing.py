@@ -41,7 +41,7 @@ class Scene:
         self.standings = Standings(self.services)
         self.bench.enrol_totp("alice", "user")
         self.record = self.start()
-        self.services.passes.refresh()
+        self.services.passes.verdicts.refresh()
 
     def start(self, **facts: Any) -> Pass:
         now = self.bench.clock.now
@@ -269,7 +269,7 @@ def test_what_the_hot_path_serves(more: dict[str, str], scene: Scene) -> None:
 def test_a_verdict_is_gone_when_the_records_change(scene: Scene) -> None:  # A14
     scene.standings.of(scene.request(), scene.realm)
     scene.realm.accounts.enable("alice", False)
-    scene.services.passes._looked = float("-inf")  # a second later
+    scene.services.passes.verdicts.due = float("-inf")  # a second later
     assert not quick(scene, scene.request())
     assert scene.standing().state == VISITOR
 

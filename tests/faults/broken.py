@@ -145,8 +145,11 @@ class BrokenAccounts(AccountStore):
             raise StoreError("the answer was lost")
         return INSTEAD[self.kind]()
 
-    def get(self, realm: str, user: str) -> Account | None:
-        return self._call("get", lambda: self.inner.get(realm, user))
+    def line(self, realm: str, user: str) -> str | None:
+        return self._call("line", lambda: self.inner.line(realm, user))
+
+    def opened(self, line: str, realm: str, user: str) -> Account:
+        return self.inner.opened(line, realm, user)
 
     def update(self, realm: str, user: str, change: Change) -> Account | None:
         return self._call("update", lambda: self.inner.update(realm, user, change))

@@ -66,6 +66,14 @@ class AccountStore(Protocol):
 
     def get(self, realm: str, user: str) -> Account | None:
         """The account, or None where the store is sure that it has none."""
+        line = self.line(realm, user)
+        return self.opened(line, realm, user) if line is not None else None
+
+    def line(self, realm: str, user: str) -> str | None:
+        """The account's record as it is kept, sealed; None where the store is sure that it has none."""
+
+    def opened(self, line: str, realm: str, user: str) -> Account:
+        """What a record says, which must be of this account."""
 
     def update(self, realm: str, user: str, change: Change) -> Account | None:
         """Read, change and write as one act, and give what was written. ``change`` may be called more than once."""
