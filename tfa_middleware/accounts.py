@@ -71,9 +71,13 @@ class Accounts:
 
     def fingerprint(self, user: str) -> str:
         """What the account's set-up is now; a pass lives no longer than the set-up that it was given under (A14)."""
-        line = self._records.line(self._realm.name, user)
+        return self.seen(user)[0]
+
+    def seen(self, user: str) -> tuple[str, str]:
+        """The `fingerprint`, and the stamp of all accounts that it was seen under."""
+        line, stamp = self._records.look(self._realm.name, user)
         found = self._prints.get((user, line))
-        return self._printed(user, line) if found is None else found
+        return (self._printed(user, line) if found is None else found), stamp
 
     def _printed(self, user: str, line: str | None) -> str:
         account = Account(self._realm.name, user)

@@ -7,13 +7,15 @@ these nothing is parsed. Three look-ups, by strings as the server made them, tel
 - the *names* in the environ, all seen before, are known to hold nobody's identity and no other credential;
 - the whole Cookie header gives the verdict: what is forwarded in its place, and until when (`Verdicts`).
 
-An answer is passed on as it is when the names of its headers are all known to be harmless. Everything else goes the
-careful way of `Inside` and `Rebinding`. A verdict that is not known is read from the store, once, by `Standings.found`.
+An answer is passed on as it is, but for ``Vary``, when its headers are harmless, which is known by their names too.
+Everything else goes the careful way of `Inside` and `Rebinding`. A verdict that is not known is read from the store,
+once, by `Standings.found`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from time import monotonic
 from typing import Any
 
@@ -21,27 +23,21 @@ from tfa_middleware.accesslog import REMARK
 from tfa_middleware.errors import PassEnded
 from tfa_middleware.hold import App, Environ, ExcInfo, HeaderList, StartResponse
 from tfa_middleware.link import wanted
+from tfa_middleware.outside import private
 from tfa_middleware.passrecord import Pass
 from tfa_middleware.rebinding import Rebinding
-from tfa_middleware.request import Request, is_credential
+from tfa_middleware.request import Request, has_body, is_credential
 from tfa_middleware.routes import ASKED, Route, Routes
 from tfa_middleware.services import Services
 from tfa_middleware.standing import Standings
 from tfa_middleware.streaming import Watch, watched
 from tfa_middleware.verdicts import POLL
 
-#: Names of answer headers that neither change a session nor say who may keep the answer.
-_NAMES = """
-Content-Type Content-Length Content-Encoding Content-Language Content-Disposition Content-Range Accept-Ranges Date
-Server ETag Etag Last-Modified Expires Pragma Location Allow Age Link X-Frame-Options X-Content-Type-Options
-Referrer-Policy Content-Security-Policy content-type content-length content-encoding etag last-modified location date
-server
-"""
-HARMLESS = frozenset(_NAMES.split())
+#: Headers of an answer whose values matter: who may keep the answer, and what changes a session.
+MATTERS = frozenset(("cache-control", "set-cookie", "set-cookie2", "vary"))
 _VARY = ("Vary", "Cookie")
 #: Names in an environ with which a request goes the careful way.
 _CAREFUL = frozenset((REMARK, "HTTP_AUTHORIZATION", "HTTP_UPGRADE", "HTTP_TRANSFER_ENCODING"))
-_NO_BODY = ("", "0")
 _PAGE = (None, "document")
 _REMEMBERED = 4096
 _SLOW = 0.05 * POLL
@@ -61,6 +57,8 @@ class HotPath:
         self._rebinding = Rebinding(services)
         #: Names seen in environs that are nobody's identity and no credential, or are set anew here.
         self._plain: set[str] = set()
+        #: Names seen in answers that are not in `MATTERS`.
+        self._harmless: set[str] = set()
 
     def serve(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes] | None:
         """Forward with the Cookie header that a pass vouches for; None where the request is not one for this path."""
@@ -69,7 +67,7 @@ class HotPath:
         except KeyError:
             return None
         dropped = () if self._plain.issuperset(environ) else self._dropped(environ)
-        if dropped is None or environ.get("CONTENT_LENGTH", "") not in _NO_BODY:
+        if dropped is None or ("CONTENT_LENGTH" in environ and has_body(environ)):
             return None
         if route.linked and environ.get("HTTP_SEC_FETCH_DEST") in _PAGE and wanted(environ):
             return None
@@ -101,8 +99,8 @@ class HotPath:
                 if monotonic() - began > _SLOW and self._passes.get(record.realm, record.id) is None:
                     raise PassEnded("the pass ended while the application worked on the request")
                 for name, _ in headers:
-                    if name not in HARMLESS:
-                        headers = self._settled(route, environ, record, headers)
+                    if name not in self._harmless:
+                        headers = self._given(route, environ, record, headers)
                         break
                 else:
                     headers = [*headers, _VARY]
@@ -113,7 +111,13 @@ class HotPath:
 
         return start
 
-    def _settled(self, route: Route, environ: Environ, record: Pass, headers: HeaderList) -> HeaderList:
+    def _given(self, route: Route, environ: Environ, record: Pass, headers: HeaderList) -> HeaderList:
+        """The headers for the browser, where not all their names are known to be harmless."""
+        if len(self._harmless) > _REMEMBERED:
+            self._harmless = set()
+        self._harmless.update(name for name, _ in headers if name.lower() not in MATTERS)
+        if all(name in self._harmless or _stays(name, value) for name, value in headers):
+            return [*headers, _VARY]
         request = Request(environ, route.address)
         return self._rebinding.settled(request, self._realms[route.name], record, list(headers))
 
@@ -135,3 +139,9 @@ class HotPath:
             self._plain = set()
         self._plain.update(new.difference(dropped))
         return dropped
+
+
+@lru_cache(_REMEMBERED)
+def _stays(name: str, value: str) -> bool:
+    """Whether a header that says who may keep an answer says it well (G8, G9), as most do."""
+    return not name.lower().startswith("set-cookie") and private([(name, value)]) == [(name, value), _VARY]

@@ -55,20 +55,20 @@ class Standings:
         into, named = self._passes.verdicts.known, cookies.simple(header)
         identity = realm.cookie.passed(header, named) if named else ""
         record = self._passes.get(realm.name, identity) if identity else None
-        if named is None or record is None or not self._holds(realm, record):
+        if named is None or record is None or not self._fresh(realm, record):
             return None
+        print_, stamp = realm.accounts.seen(record.user)
         jar = cookies_of(realm, record, named)
-        if not vouches(realm, record, jar):
+        if record.fingerprint != print_ or not vouches(realm, record, jar):
             return None
         if len(named) > len(jar) + 1:
             self._report_dropped(realm, record, named, jar)
-        return self._passes.verdicts.keep(into, realm.name, header, Verdict(record, cookies.header(jar)))
+        return self._passes.verdicts.keep(into, realm.name, header, Verdict(record, cookies.header(jar)), stamp)
 
-    def _holds(self, realm: Realm, record: Pass) -> bool:
+    def _fresh(self, realm: Realm, record: Pass) -> bool:
+        """Whether a pass lives, its use need not be written back yet, and it asks for no Authorization beside."""
         now = self._clock()
-        if not record.live(now) or now - record.seen >= SEEN_EVERY or (realm.basic and record.bindings.get(NAME)):
-            return False
-        return record.fingerprint == realm.accounts.fingerprint(record.user)
+        return record.live(now) and now - record.seen < SEEN_EVERY and not (realm.basic and record.bindings.get(NAME))
 
     def quick(self, route: Route, environ: Environ) -> Verdict | None:
         """The verdict that is known for this very Cookie header and Authorization, where nothing else matters."""

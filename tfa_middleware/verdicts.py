@@ -74,13 +74,13 @@ class Verdicts:
         self._seen = current
         self.due = moment + POLL
 
-    def keep(self, into: Known, realm: str, header: str, verdict: Verdict) -> Verdict:
-        """Remember what a Cookie header is worth. ``into`` is what was `known` before the pass was read. It is not kept
-        where an account changed since the last look, for it could change back before the next one; the memory is
-        bounded: when full it starts anew."""
+    def keep(self, into: Known, realm: str, header: str, verdict: Verdict, stamp: str | None = None) -> Verdict:
+        """Remember what a Cookie header is worth. ``into`` is what was `known` before the pass was read, ``stamp`` that
+        of the accounts when its account was (the present one if None). It is not kept where an account changed since
+        the last look, for it could change back before the next one; the memory is bounded: when full it starts anew."""
         if len(self.known) >= CACHE:
             self.forget()
-        if self._seen is None or self._stamp() == self._seen[1]:
+        if self._seen is None or self._seen[1] == (self._stamp() if stamp is None else stamp):
             into[realm, header, verdict.authorization] = verdict
         return verdict
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from tfa_middleware.errors import StoreError
 from tfa_middleware.model import Account
-from tfa_middleware.stores.base import AccountStore, Change, Entry
+from tfa_middleware.stores.base import AccountStore, Change, Entry, Seen
 from tfa_middleware.stores.memory import MemoryStore
 
 #: What an exception's text may hold, and no page or log line may.
@@ -145,8 +145,8 @@ class BrokenAccounts(AccountStore):
             raise StoreError("the answer was lost")
         return INSTEAD[self.kind]()
 
-    def line(self, realm: str, user: str) -> str | None:
-        return self._call("line", lambda: self.inner.line(realm, user))
+    def look(self, realm: str, user: str) -> Seen:
+        return self._call("look", lambda: self.inner.look(realm, user))
 
     def opened(self, line: str, realm: str, user: str) -> Account:
         return self.inner.opened(line, realm, user)

@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from tfa_middleware.errors import RecordError, StoreError
 from tfa_middleware.model import Account
-from tfa_middleware.stores.base import ABSENT, AccountStore, Change, Entry, Store
+from tfa_middleware.stores.base import ABSENT, AccountStore, Change, Entry, Seen, Store
 from tfa_middleware.stores.record import Seals, check_name, decode, decode_of, encode
 
 _PREFIX = "account:"
@@ -31,10 +31,10 @@ class StoreAccounts(AccountStore):
         self._store = store
         self._seals = sealer
 
-    def line(self, realm: str, user: str) -> str | None:
+    def look(self, realm: str, user: str) -> Seen:
         key = _key(realm, user)
         entry = self._store.get(key)
-        return _text(entry, key) if entry else None
+        return Seen(_text(entry, key) if entry else None, self.stamp())  # after it: a writer moves the stamp first
 
     def opened(self, line: str, realm: str, user: str) -> Account:
         with _at(_key(realm, user)):

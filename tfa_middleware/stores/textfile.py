@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from tfa_middleware.errors import RecordError, StoreError
 from tfa_middleware.model import Account
 from tfa_middleware.stores.accountlines import Lines, parse
-from tfa_middleware.stores.base import AccountStore, Change
+from tfa_middleware.stores.base import AccountStore, Change, Seen
 from tfa_middleware.stores.filelook import Look, Stamp, look, stamp_of
 from tfa_middleware.stores.filewrite import locked, replace_file
 from tfa_middleware.stores.record import Seals, check_name, decode, decode_of, encode
@@ -53,10 +53,11 @@ class TextFileAccounts(AccountStore):
         self._judged = self._look.digest
         _LIVE.add(self)
 
-    def line(self, realm: str, user: str) -> str | None:
+    def look(self, realm: str, user: str) -> Seen:
         check_name("realm", realm)
         check_name("user", user)
-        return self._current().text((realm, user))
+        lines = self._current()
+        return Seen(lines.text((realm, user)), lines.digest)
 
     def opened(self, line: str, realm: str, user: str) -> Account:
         return decode_of(line, realm, user, self._seals)
