@@ -78,10 +78,13 @@ class TwoFactorMiddleware:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """One request: at once where its verdict is known, else by the law of the gate."""
-        remark: Remark = environ.get(REMARK, UNHEARD)
+        remark: Remark = UNHEARD
         try:
             answer = self._hot.serve(environ, start_response)
-            return self._with_care(environ, start_response, remark) if answer is None else answer
+            if answer is not None:
+                return answer
+            remark = environ.pop(REMARK, UNHEARD)
+            return self._with_care(environ, start_response, remark)
         except ApplicationError as error:
             if isinstance(error.__cause__, UpstreamError):  # an answer that was read here broke off
                 return self._failed(environ, start_response, error.__cause__)
@@ -92,7 +95,6 @@ class TwoFactorMiddleware:
 
     def _with_care(self, environ: Environ, start_response: StartResponse, remark: Remark) -> Iterable[bytes]:
         """What the hot path leaves: a front server's question, our own pages, what has a verdict, what has none."""
-        environ.pop(REMARK, None)
         if self._forward.asked(environ):
             remark.tell(OWN_PAGE)
             return self._forward(environ, start_response)
@@ -127,8 +129,6 @@ class TwoFactorMiddleware:
             standing = self._standings.of(request, realm)  # it may have come slowly, while the pass ended
         turn = Turn(request, realm, path, standing, fields)
         return turn, gate.decide(self._facts(turn))
-
-    # -- what the law looks at
 
     def _read(self, request: Request, path: str, standing: Standing) -> forms.Fields:
         """The fields, where a password in them would matter; the body stays whole for the application."""

@@ -34,6 +34,7 @@ def made(folder: Path) -> Iterator[Subject]:
     """All subjects that are installed."""
     yield Subject(BARE, BARE, bare, fresh("theme=dark"))
     yield Subject(NOOP, BARE, subjects.Noop(bare), fresh("theme=dark"))
+    yield Subject("a copy, names, headers: the least of any gate", BARE, subjects.Least(bare), fresh("theme=dark"))
     for name, family in FAMILIES.items():
         own = folder / name
         own.mkdir()
