@@ -18,7 +18,8 @@ from support.clock import Clock
 
 from benchmarks import crowd
 from benchmarks.measure import timed
-from benchmarks.person import Person, Site
+from benchmarks.person import Person
+from benchmarks.site import Site
 from benchmarks.subjects import Subject, changing, fresh
 from tfa_middleware import TwoFactorMiddleware, from_dict
 from tfa_middleware.keys import Keys

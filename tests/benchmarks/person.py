@@ -3,30 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable
 from io import BytesIO
 from typing import Any
 from urllib.parse import urlencode
 
 import pyotp
-from support.spy import Spy
 
-from benchmarks.subjects import App, Environ, bare, environ_of
+from benchmarks.subjects import App, Environ, environ_of
 
 #: Of every account whose factor is an authenticator app.
 SEED = pyotp.random_base32()
 _TOKEN = re.compile(r'name="csrf_token" value="([^"]+)"')
-
-
-class Site:
-    """A login, as `Spy` has it, before a page that costs nothing."""
-
-    def __init__(self) -> None:
-        self._spy = Spy()
-
-    def __call__(self, environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
-        app = bare if environ["PATH_INFO"] == "/private" else self._spy
-        return app(environ, start_response)
 
 
 class Person:
