@@ -1,8 +1,8 @@
 """What the middleware adds to a worker's memory: ``python tests/benchmarks/memory.py [--rounds N]``.
 
-Two processes with the modules of a gunicorn worker: one has the bare application, one the middleware around it, which is
-looked at after each thing that a worker does. Libraries that processes share count in full: this worker may be the only
-one that needs them.
+Two processes with the modules of a gunicorn worker: one has the bare application, one the middleware around it, which
+is looked at after each thing that a worker does. "Its own" is what every further worker costs; the rest are pages of
+libraries, which are in memory once, however many workers there are.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ import tempfile
 import time
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, NamedTuple
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from benchmarks.person import SEED, Person
+from benchmarks.site import Site
 from benchmarks.subjects import Environ
 from benchmarks.worker import BARE, REALM, TFA, WRAPPED
-
 from tfa_middleware import TwoFactorMiddleware, from_dict
 from tfa_middleware.wiring import services
 
@@ -34,23 +35,30 @@ HEAVY = (
     "segno", "smtplib", "sqlite3", "tfa_middleware.pages", "urllib3", "webob",
 )  # fmt: skip
 Moment = dict[str, Any]
+TEXT, STORE = "TFARecs.dat", "store"
+
+
+class Figure(NamedTuple):
+    """MiB more than a bare worker, and the heavy modules that are loaded by then."""
+
+    own: float
+    whole: float
+    modules: list[str]
 
 
 class Worker:
     """A process; as a WSGI application, what it answers."""
 
-    def __init__(self, kind: str, folder: Path) -> None:
+    def __init__(self, kind: str, folder: Path, accounts: str = TEXT) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, Path(__file__).with_name("worker.py"), kind, folder],
+            [sys.executable, Path(__file__).with_name("worker.py"), kind, folder, accounts],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
         )
 
-    def __enter__(self) -> Worker:
-        return self
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
+        """Let it end."""
         self._process.communicate()
 
     def heard(self) -> Any:
@@ -73,25 +81,23 @@ class Worker:
         return [b64decode(said["body"])]
 
 
-def prepared(folder: Path) -> Person:
+def prepared(folder: Path, accounts: str) -> Person:
     """A site where alice has a factor, and a person to whom another worker gave a pass."""
-    settings = from_dict({"tfa": TFA, "realm:user": REALM}, folder)
+    settings = from_dict({"tfa": {**TFA, "accounts": accounts}, "realm:user": REALM}, folder)
     parts = services(settings)
-    accounts = parts.map.realms["user"].accounts
+    enrolled = parts.map.realms["user"].accounts
     data = {"secret": SEED, "digits": 6, "period": 30, "algorithm": "SHA1"}
-    accounts.add("alice", accounts.new("totp", "Phone", data, ""))
-    from benchmarks.site import Site
-
+    enrolled.add("alice", enrolled.new("totp", "Phone", data, ""))
     person = Person(TwoFactorMiddleware(Site(), settings, parts))
     person.ask("/login")
     assert person.password("bob") == 302
     return person
 
 
-def life(folder: Path) -> Iterator[tuple[str, Moment]]:
+def life(folder: Path, accounts: str = TEXT) -> Iterator[tuple[str, Moment]]:
     """The moments of a worker, in turn."""
-    known = prepared(folder)
-    with Worker(WRAPPED, folder) as worker:
+    known = prepared(folder, accounts)
+    with closing(Worker(WRAPPED, folder, accounts)) as worker:
         yield "before", worker.heard()
         yield "import", worker.heard()
         yield "construction", worker.asked("look")
@@ -112,35 +118,40 @@ def life(folder: Path) -> Iterator[tuple[str, Moment]]:
         yield "an enrolment page with its QR code", worker.asked("look")
 
 
-def plain(folder: Path) -> float:
-    """MiB of a worker without the middleware, after a login and a page."""
-    with Worker(BARE, folder) as worker:
+def plain(folder: Path) -> Moment:
+    """A worker without the middleware, after a login and a page."""
+    with closing(Worker(BARE, folder)) as worker:
         person = Person(worker)
         person.ask("/login")
         assert person.password("alice") == 302
         assert person.ask("/private") == 200
-        memory: float = worker.asked("look")["memory"]
-        return memory
+        moment: Moment = worker.asked("look")
+        return moment
 
 
-def measured(rounds: int) -> dict[str, tuple[float, list[str]]]:
-    """moment -> MiB more than a bare worker, and the heavy modules that are loaded by then."""
-    more: dict[str, list[float]] = {}
+def measured(rounds: int) -> dict[str, Figure]:
+    """moment -> its figure."""
+    more: dict[str, list[tuple[float, float]]] = {}
     loaded: dict[str, list[str]] = {}
     for _ in range(rounds):
         with tempfile.TemporaryDirectory() as folder:
             without = plain(Path(folder))
             for name, moment in life(Path(folder)):
-                more.setdefault(name, []).append(moment["memory"] - without)
+                more.setdefault(name, []).append((moment["own"] - without["own"], moment["all"] - without["all"]))
                 loaded[name] = [one for one in HEAVY if one in moment["modules"]]
-    return {name: (median(values), loaded[name]) for name, values in more.items() if name != "before"}
+    del more["before"]
+    return {
+        name: Figure(median(own for own, _ in values), median(whole for _, whole in values), loaded[name])
+        for name, values in more.items()
+    }
 
 
-def table(figures: dict[str, tuple[float, list[str]]]) -> str:
+def table(figures: dict[str, Figure]) -> str:
     """The figures as a table of Markdown; each module where it came."""
-    lines, seen = ["| After | MiB more than without | loaded by then |", "| --- | --: | --- |"], set[str]()
-    for name, (more, modules) in figures.items():
-        lines.append(f"| {name} | {more:.1f} | {' '.join(one for one in modules if one not in seen)} |")
+    lines = ["| After | MiB of its own | with shared libraries | loaded by then |", "| --- | --: | --: | --- |"]
+    seen: set[str] = set()
+    for name, (own, whole, modules) in figures.items():
+        lines.append(f"| {name} | {own:.1f} | {whole:.1f} | {' '.join(one for one in modules if one not in seen)} |")
         seen.update(modules)
     return "\n".join(lines)
 

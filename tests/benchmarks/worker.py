@@ -1,6 +1,6 @@
 """A worker process that is asked over a pipe, so that nothing of who asks is in its memory.
 
-``python worker.py bare|wrapped FOLDER``: reads a line of JSON each, a request or the word ``look``, and answers with one.
+``python worker.py bare|wrapped FOLDER ACCOUNTS``: reads a request or the word ``look``, a line of JSON, and answers with one.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ TFA = {"insecure_dev": "yes", "ntp_server": ""}
 
 
 def look() -> dict[str, Any]:
-    """MiB in memory, shared or not (Linux), and the names of all modules."""
-    rollup = Path("/proc/self/smaps_rollup").read_text("ascii")
-    resident = next(int(line.split()[1]) for line in rollup.splitlines() if line.startswith("Rss:"))
-    return {"memory": resident / 1024, "modules": sorted(sys.modules)}
+    """MiB in memory (Linux): all, and what no other process can share, since it was written here; all modules."""
+    rollup = Path("/proc/self/smaps_rollup").read_text("ascii").splitlines()
+    size = {line.split()[0]: int(line.split()[1]) / 1024 for line in rollup if line.endswith("kB")}
+    return {"all": size["Rss:"], "own": size["Anonymous:"], "modules": sorted(sys.modules)}
 
 
 def answered(app: Any, asked: dict[str, Any]) -> dict[str, Any]:
@@ -42,7 +42,7 @@ def answered(app: Any, asked: dict[str, Any]) -> dict[str, Any]:
 
 def main() -> None:
     """Answer until the pipe is closed."""
-    kind, folder = sys.argv[1], Path(sys.argv[2])
+    kind, folder, accounts = sys.argv[1], Path(sys.argv[2]), sys.argv[3]
     logging.disable(logging.CRITICAL)
     for name in SERVER:
         importlib.import_module(name)
@@ -54,7 +54,7 @@ def main() -> None:
         import tfa_middleware
 
         print(json.dumps(look()), flush=True)
-        settings = tfa_middleware.from_dict({"tfa": TFA, "realm:user": REALM}, folder)
+        settings = tfa_middleware.from_dict({"tfa": {**TFA, "accounts": accounts}, "realm:user": REALM}, folder)
         app = tfa_middleware.TwoFactorMiddleware(app, settings)
     for line in sys.stdin:
         asked = json.loads(line)
