@@ -1,6 +1,6 @@
 """A worker process that is asked over a pipe, so that nothing of who asks is in its memory.
 
-``python worker.py bare|wrapped FOLDER ACCOUNTS``: reads a request or the word ``look``, a line of JSON, and answers with one.
+``worker.py bare|wrapped FOLDER ACCOUNTS``: reads a request or the word ``look``, a line of JSON, and answers with one.
 """
 
 from __future__ import annotations
