@@ -26,6 +26,7 @@ stores.accountlines element held invites login notices pages request sessions sm
 stores.memory stores.sqlite stores.redis stores.postgresql stores.textfile stores.storeaccounts
 verifiers.totp verifiers.email verifiers.recovery
 passrecord
+verdicts
 accounts challenges limiter link mail passes quarantine
 stores.opening realm
 gate services stepup streaming whoami
@@ -33,8 +34,8 @@ linking
 accesslog admission answers attempt health mailing outside proxy_answer proxy_request replies upstream
 adoption reverse_proxy routes
 proving rebinding standing
-attempts enrolling page turn
-answer_view challenge_view hotpath inside presenting
+attempts enrolling hotpath page turn
+answer_view challenge_view inside presenting
 entitlement
 enrol_view
 manage_view

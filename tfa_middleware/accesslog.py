@@ -59,6 +59,9 @@ class Unheard(Remark):
         """Nobody notes it."""
 
 
+UNHEARD = Unheard()
+
+
 class AccessLog:
     """A WSGI application around the middleware. ``write`` gets each line; ``moment`` gives seconds that never go back,
     ``clock`` seconds since the epoch."""

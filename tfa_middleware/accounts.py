@@ -14,6 +14,7 @@ from tfa_middleware.realm_settings import RealmSettings
 from tfa_middleware.stores.base import AccountStore
 from tfa_middleware.verifiers.base import Verifier
 
+_REMEMBERED = 4096
 #: What a login that was right about its password needs next.
 PASS, CHALLENGE, ENROL = "pass", "challenge", "enrol"
 
@@ -55,6 +56,8 @@ class Accounts:
         self._realm = realm
         self.verifiers = {kind: verifiers[kind] for kind in realm.verifiers}
         self._clock = clock
+        #: By user and record as it is kept, whose secrets are sealed: what it says does not change.
+        self._prints: dict[tuple[str, str | None], str] = {}
 
     def get(self, user: str) -> Account:
         """The account of a canonical user name; one without factors where none is recorded."""
@@ -68,7 +71,22 @@ class Accounts:
 
     def fingerprint(self, user: str) -> str:
         """What the account's set-up is now; a pass lives no longer than the set-up that it was given under (A14)."""
-        return self._fingerprint(self.get(user))
+        return self.seen(user)[0]
+
+    def seen(self, user: str) -> tuple[str, str]:
+        """The `fingerprint`, and the stamp of all accounts that it was seen under."""
+        line, stamp = self._records.look(self._realm.name, user)
+        found = self._prints.get((user, line))
+        return (self._printed(user, line) if found is None else found), stamp
+
+    def _printed(self, user: str, line: str | None) -> str:
+        account = Account(self._realm.name, user)
+        if line is not None:
+            account = self._known(self._records.opened(line, self._realm.name, user))
+        if len(self._prints) >= _REMEMBERED:
+            self._prints = {}
+        found = self._prints[user, line] = self._fingerprint(account)
+        return found
 
     def proven_under(self, user: str, authenticator_id: str) -> str:
         """The fingerprint of a set-up that has this authenticator: a pass for its proof ends with it, also where it is

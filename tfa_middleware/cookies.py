@@ -23,6 +23,8 @@ _PLAIN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~:/@()?{}\-]{0,256}")
 _BLANK = " \t"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~:/@()?{}=\-]*")
+_PAIR = r"[A-Za-z0-9_\-]+=[A-Za-z0-9!#$%&'*+.^_`|~:/@()?{}=\-]*"
+_SIMPLE = re.compile(f"{_PAIR}(?:; {_PAIR})*")
 _QUOTED = re.compile(r'"(?:[^"\\]|\\[0-3][0-7]{2}|\\")*"')
 
 
@@ -73,6 +75,16 @@ def unambiguous(pairs: Iterable[tuple[str, str]]) -> dict[str, str]:
         for name, value in listed
         if name and seen[fold(name)] == 1 and not _CONTROL.search(name + value) and not _holds_a_second(value)
     }
+
+
+def simple(header: str) -> dict[str, str] | None:
+    """``unambiguous(parse(header))``, at once, where the header is so plain that no reader sees anything else in it;
+    None where it is not."""
+    if len(header) > MAX_HEADER or not _SIMPLE.fullmatch(header):
+        return None
+    parts = header.split("; ")
+    named = dict([part.split("=", 1) for part in parts])
+    return named if len(named) == len(parts) <= MAX_COOKIES else None
 
 
 def _holds_a_second(value: str) -> bool:

@@ -20,7 +20,6 @@ from tfa_middleware.held import Held
 from tfa_middleware.hold import Answer, App, Edit, Environ, HeaderList, StartResponse, Streamed, edited
 from tfa_middleware.linking import Linking
 from tfa_middleware.outside import private, without_ours
-from tfa_middleware.passes import POLL
 from tfa_middleware.passrecord import Pass
 from tfa_middleware.realm import Realm
 from tfa_middleware.rebinding import Rebinding
@@ -28,6 +27,7 @@ from tfa_middleware.replies import Replies
 from tfa_middleware.request import Request
 from tfa_middleware.services import Services
 from tfa_middleware.streaming import Watch, Watched, watched, written
+from tfa_middleware.verdicts import POLL
 from tfa_middleware.whoami import ask, ask_beside
 
 #: Why a pass ended after the application was asked.

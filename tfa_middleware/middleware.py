@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterable
 
 from tfa_middleware import cookies, forms, gate
-from tfa_middleware.accesslog import FAILED, OUTSIDE, OWN_PAGE, REFUSED, REMARK, Remark, Unheard
+from tfa_middleware.accesslog import FAILED, OUTSIDE, OWN_PAGE, REFUSED, REMARK, UNHEARD, Remark
 from tfa_middleware.adoption import Adoption, never
 from tfa_middleware.answers import Answers
 from tfa_middleware.attempt import Attempt
@@ -33,8 +33,6 @@ from tfa_middleware.turn import Action, Turn
 from tfa_middleware.views import Views
 from tfa_middleware.wiring import services as make_services
 
-_UNHEARD = Unheard()
-
 
 class TwoFactorMiddleware:
     """Puts a second factor in front of ``app``, a WSGI application that knows nothing of it.
@@ -58,7 +56,7 @@ class TwoFactorMiddleware:
         self._attempts = Attempts(self._app, services, self._replies, self._outside, proving)
         self._inside = Inside(self._app, services, self._replies, self._attempts)
         self._presenting = Presenting(self._app, services, self._replies, self._attempts)
-        self._hot = HotPath(self._app, services, self._routes)
+        self._hot = HotPath(self._app, services, self._routes, self._standings)
         self._views = Views(services, self._replies, self._standings, proving)
         self._actions: dict[str, Action] = {
             gate.FORWARD_BARE: self._forward_bare,
@@ -80,9 +78,9 @@ class TwoFactorMiddleware:
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """One request: at once where its verdict is known, else by the law of the gate."""
-        remark: Remark = environ.pop(REMARK) if REMARK in environ else _UNHEARD
+        remark: Remark = environ.get(REMARK, UNHEARD)
         try:
-            answer = self._hot.serve(environ, start_response) if remark is _UNHEARD else None
+            answer = self._hot.serve(environ, start_response)
             return self._with_care(environ, start_response, remark) if answer is None else answer
         except ApplicationError as error:
             if isinstance(error.__cause__, UpstreamError):  # an answer that was read here broke off
@@ -94,6 +92,7 @@ class TwoFactorMiddleware:
 
     def _with_care(self, environ: Environ, start_response: StartResponse, remark: Remark) -> Iterable[bytes]:
         """What the hot path leaves: a front server's question, our own pages, what has a verdict, what has none."""
+        environ.pop(REMARK, None)
         if self._forward.asked(environ):
             remark.tell(OWN_PAGE)
             return self._forward(environ, start_response)
@@ -187,10 +186,10 @@ class TwoFactorMiddleware:
             # Without its cookies this login would fail in the application, and with them it must not go.
             return answered(self._replies.to_entry(request, realm, standing.session), request, start_response)
         jar = self._outside.visitor_cookies(request, realm, standing.session)
-        session = standing.session
-        attempt = Attempt(request, realm, name, jar, session.wanted, session, session.id)
+        attempt = Attempt(request, realm, name, jar, standing.session.wanted, standing.session, standing.session.id)
         if self._attempts.mixes(attempt):
-            return answered(self._replies.to_entry(request, realm, session, afresh=True), request, start_response)
+            response = self._replies.to_entry(request, realm, standing.session, afresh=True)
+            return answered(response, request, start_response)
         return self._attempts.serve(attempt, start_response)
 
     def _form(self, turn: Turn, start_response: StartResponse) -> Iterable[bytes]:

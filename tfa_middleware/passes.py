@@ -1,44 +1,23 @@
-"""Passes: what a session in state *passed* is worth, kept in the store, and the verdicts of the hot path.
-
-A verdict says, for one Cookie header as a whole, what is forwarded; it is a dictionary look-up without parsing. Ending
-anything raises the generation in the store, at which every worker looks at least once in `POLL` seconds and then
-forgets its verdicts. The same look notices an edited record file.
-"""
+"""Passes: what a session in state *passed* is worth, kept in the store, where all workers see it end."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from tfa_middleware.errors import PassEnded, StoreError
-from tfa_middleware.model import CLOCK_SKEW
 from tfa_middleware.passrecord import Pass, dumped, loaded
 from tfa_middleware.stores.base import ABSENT, Store, key_part
+from tfa_middleware.verdicts import POLL, Verdict, Verdicts
 
-#: Seconds within which every worker has seen that a pass ended.
-POLL = 1.0
-SEEN_EVERY = 60
 #: How long a pass that ran out can still be renewed by the factor alone, where the realm allows that.
 RENEWABLE = 7 * 86400
-CACHE = 20_000
 #: Seconds that a pass may be put aside. What was to become of it is not known after that, so it has ended.
 ASIDE = 120
 #: Seconds that another request of the browser waits meanwhile.
 PATIENCE = 10.0
-_GENERATION = "generation"
-
-
-@dataclass
-class Verdict:
-    """What the hot path may do for one Cookie header, beside one Authorization, until ``expires``: forward these."""
-
-    record: Pass
-    cookie: str = field(repr=False)
-    expires: float
-    seen: float
-    authorization: str = field(default="", repr=False)
 
 
 class Passes:
@@ -46,59 +25,25 @@ class Passes:
 
     def __init__(self, store: Store, stamp: Callable[[], str], clock: Callable[[], float]) -> None:
         self._store = store
-        self._stamp = stamp
         self._clock = clock
-        self._verdicts: dict[tuple[str, str, str], Verdict] = {}
-        self._generation: tuple[bytes, str] | None = None
-        #: Rises whenever verdicts are forgotten.
-        self.epoch = 0
-        self._looked = float("-inf")
+        self.verdicts = Verdicts(store, stamp)
 
     # -- the hot path
 
     def verdict(self, realm: str, cookie: str, now: float, authorization: str = "") -> Verdict | None:
-        """The verdict kept for this very Cookie header and Authorization, if it still holds."""
-        self.refresh()
-        found = self._verdicts.get((realm, cookie, authorization))
-        if found is None or not found.seen - CLOCK_SKEW <= now < found.expires:
+        """The verdict kept for this very Cookie header and Authorization, if it still holds. The use of the pass is
+        written back once in `SEEN_EVERY` seconds."""
+        found = self.verdicts.find(realm, cookie, authorization)
+        if found is None or not found.since <= now < found.record.expires():
             return None
-        if now - found.seen >= SEEN_EVERY:
-            return self._seen_again(realm, cookie, found, now)
-        return found
-
-    def keep(
-        self, realm: str, header: str, record: Pass, forwarded: str, epoch: int, authorization: str = ""
-    ) -> Verdict:
-        """Remember what a Cookie header is worth beside an Authorization of the pass's own, if nothing ended since
-        ``epoch``, read before the record was, and no account changed since the last look: it could change back before
-        the next one. The cache is bounded: when full it starts anew."""
-        if len(self._verdicts) >= CACHE:
-            self._forget()
-        verdict = Verdict(record, forwarded, record.expires(), record.seen, authorization)
-        if epoch == self.epoch and (self._generation is None or self._stamp() == self._generation[1]):
-            self._verdicts[realm, header, authorization] = verdict
-        return verdict
-
-    def _forget(self) -> None:
-        self.epoch += 1
-        self._verdicts = {}
-
-    def refresh(self) -> None:
-        """Forget all verdicts if anything ended since the last look, made at least every `POLL` seconds."""
-        moment = time.monotonic()
-        if moment - self._looked < POLL:
-            return
-        entry = self._store.get(_GENERATION)
-        current = (entry.value if entry else b"", self._stamp())
-        if current != self._generation:
-            self._forget()
-        self._generation = current
-        self._looked = moment
+        return found if now < found.until else self._seen_again(realm, cookie, found, now)
 
     def _seen_again(self, realm: str, cookie: str, found: Verdict, now: float) -> Verdict | None:
-        epoch = self.epoch
+        into = self.verdicts.known
         record = self.touch(found.record, now)
-        return self.keep(realm, cookie, record, found.cookie, epoch, found.authorization) if record else None
+        if record is None:
+            return None
+        return self.verdicts.keep(into, realm, cookie, Verdict(record, found.cookie, found.authorization))
 
     # -- one pass
 
@@ -174,15 +119,11 @@ class Passes:
     def _telling(self) -> Iterator[None]:
         """Tell all workers that a pass ends: before, for the case that this one dies on the way, and after, whatever
         went wrong meanwhile: nobody knows what a store did that gave no answer."""
-        self._tell()
+        self.verdicts.tell()
         try:
             yield
         finally:
-            self._tell()
-
-    def _tell(self) -> None:
-        self._forget()
-        self._store.incr(_GENERATION, ttl=10 * 365 * 86400)
+            self.verdicts.tell()
 
     def suspend(self, record: Pass) -> None:
         """Put a live pass aside, and wait until no worker can still serve a verdict of it. Raises `PassEnded` where it

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from dataclasses import asdict, dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from tfa_middleware.errors import StoreError
 from tfa_middleware.model import CLOCK_SKEW
 from tfa_middleware.sessions import Bindings
+
+_REMEMBERED = 4096
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,7 @@ def dumped(record: Pass) -> bytes:
     return json.dumps(asdict(record), separators=(",", ":")).encode()
 
 
+@lru_cache(_REMEMBERED)
 def loaded(value: bytes, realm: str, session_id: str) -> Pass:
     """The pass of this session. Raises `StoreError` where it cannot be read or is another one's (K4)."""
     try:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
+from operator import itemgetter
+from typing import Any
 
 from tfa_middleware.health import HEALTH, READY
 from tfa_middleware.hold import Environ
@@ -13,6 +16,8 @@ from tfa_middleware.services import Services
 
 #: Paths and hosts remembered; beyond that the memory starts anew.
 REMEMBERED = 8192
+#: What tells the plain requests from the others.
+ASKED = itemgetter("REQUEST_METHOD", "HTTP_HOST", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING")
 
 
 @dataclass(frozen=True)
@@ -40,14 +45,8 @@ class Routes:
         self._probes = {self._prefix + HEALTH, self._prefix + READY}
         self._known: dict[tuple[str, str, bool], Route] = {}
         self._good_hosts: set[str] = set()
-
-    def known(self, environ: Environ) -> Route | None:
-        """The route where it is remembered, of a GET to a host that is known to be good."""
-        if environ["REQUEST_METHOD"] != "GET" or environ.get("HTTP_HOST") not in self._good_hosts:
-            return None
-        if "HTTP_UPGRADE" in environ:
-            return None
-        return self._known.get((environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", ""), True))
+        #: `ASKED` of what was found to be plain, asked for by GET without a query, of a good host: for the hot path.
+        self.plain: dict[tuple[Any, ...], Route] = {}
 
     def find(self, environ: Environ) -> Route:
         """The route of a request."""
@@ -61,7 +60,16 @@ class Routes:
             if len(self._known) >= REMEMBERED:
                 self._known = {}
             self._known[key] = route
+        if route.plain and environ["REQUEST_METHOD"] == "GET" and not environ.get("QUERY_STRING"):
+            self._remember(environ, route)
         return route
+
+    def _remember(self, environ: Environ, route: Route) -> None:
+        with suppress(KeyError):  # a server may leave empty ones out
+            asked = ASKED(environ)
+            if asked not in self.plain and len(self.plain) >= REMEMBERED:
+                self.plain = {}
+            self.plain[asked] = route
 
     def _check_frame(self, environ: Environ) -> None:
         host = environ.get("HTTP_HOST", "")

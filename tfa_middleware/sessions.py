@@ -12,6 +12,7 @@ import hmac
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 
 from itsdangerous import BadData, URLSafeSerializer
 
@@ -22,6 +23,7 @@ VISITOR, PENDING, PASSED = "visitor", "pending", "passed"
 #: A visitor's bindings end after this many seconds; quarantine of a value lasts longer than any of them.
 VISITOR_LIFETIME = 24 * 3600
 MAX_BINDINGS = 60
+_REMEMBERED = 2048
 _TOMBSTONE = ""
 Bindings = Mapping[str, tuple[str, ...]]
 
@@ -54,18 +56,19 @@ class Tags:
 
     def __init__(self, keys: Keys, purpose: str, realm: str = "") -> None:
         self._keys = keys.derive(f"tag {purpose}", realm)
+        #: The tags of a cookie, newest key first: ``(name, value) -> tags``.
+        self.all = lru_cache(_REMEMBERED)(self._all)
 
-    def all(self, name: str, value: str) -> tuple[str, ...]:
-        """The tags of a cookie, newest key first."""
+    def _all(self, name: str, value: str) -> tuple[str, ...]:
         text = f"{name}\x00{value}".encode("utf-8", "surrogateescape")
-        digests = (hmac.new(key, text, hashlib.sha256).digest() for key in reversed(self._keys))
+        digests = [hmac.digest(key, text, "sha256") for key in reversed(self._keys)]
         return tuple(base64.urlsafe_b64encode(digest[:12]).decode("ascii") for digest in digests)
 
     def bound(self, bindings: Bindings, name: str, value: str) -> bool:
         """Whether ``value`` is one that ``bindings`` vouch for."""
         known = bindings.get(name, ())
         # Every comparison is made: the time tells nothing of which one matched (B7).
-        matches = [hmac.compare_digest(tag, one) for tag in self.all(name, value) for one in known]
+        matches = [hmac.compare_digest(tag, one) for tag in self.all(name, value) for one in known] if known else ()
         return any(matches)
 
     def bind(self, bindings: Bindings, changes: Mapping[str, SetCookie], kept: int = 2) -> dict[str, tuple[str, ...]]:
@@ -95,14 +98,24 @@ class SessionCookie:
             salt=f"tfa session {realm}",
             signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"},
         )
+        #: A signature holds as long as the keys do, which is until the next start.
+        self._signed = lru_cache(_REMEMBERED)(self._loaded)
 
     def read(self, pairs: list[tuple[str, str]], now: float) -> Session:
         """The session of a request's cookies; a fresh visitor where there is none, it is forged, or it comes twice."""
         values = [value for name, value in pairs if self._is_ours(name, value)]
-        session = self._loaded(values[0]) if len(values) == 1 else None
+        session = self._signed(values[0]) if len(values) == 1 else None
         if session is None or (session.state == VISITOR and session.issued + VISITOR_LIFETIME < now):
             return visitor(now)
         return session
+
+    def passed(self, header: str, named: Mapping[str, str]) -> str:
+        """The session id of a passed session, of a Cookie header of plain pairs; empty where it is anything else."""
+        value = named.get(self.name)
+        if value is None or header.lower().count(self.name.lower()) != 1:
+            return ""
+        session = self._signed(value)
+        return session.id if session is not None and session.state == PASSED else ""
 
     def _is_ours(self, name: str, value: str) -> bool:
         # Some browsers sent a nameless cookie "=__Host-x=y" as if it were called __Host-x.

@@ -9,13 +9,13 @@ from tfa_middleware import cookies
 from tfa_middleware.adoption import Adopt, cookies_of, never, vouches
 from tfa_middleware.authorization import BOUND, MALFORMED, MISSING, NAME, NONE, NOTHING, UNBOUND, Presented
 from tfa_middleware.hold import Environ
-from tfa_middleware.passes import Verdict
 from tfa_middleware.passrecord import Pass
 from tfa_middleware.realm import Realm
 from tfa_middleware.request import Request, has_body
 from tfa_middleware.routes import Route
 from tfa_middleware.services import Services
 from tfa_middleware.sessions import PASSED, PENDING, Session, visitor
+from tfa_middleware.verdicts import SEEN_EVERY, Verdict
 
 
 @dataclass(frozen=True)
@@ -47,6 +47,28 @@ class Standings:
         self._passes = services.passes
         self._clock = services.clock
         self._reported: set[tuple[str, str]] = set()
+        self._ours = {one.cookie.name for one in services.map.realms.values()}
+
+    def found(self, realm: Realm, header: str) -> Verdict | None:
+        """The verdict for a Cookie header without an Authorization, read from the store and kept; None wherever more
+        than a look-up is needed, or there is no pass."""
+        into, named = self._passes.verdicts.known, cookies.simple(header)
+        identity = realm.cookie.passed(header, named) if named else ""
+        record = self._passes.get(realm.name, identity) if identity else None
+        if named is None or record is None or not self._fresh(realm, record):
+            return None
+        print_, stamp = realm.accounts.seen(record.user)
+        jar = cookies_of(realm, record, named)
+        if record.fingerprint != print_ or not vouches(realm, record, jar):
+            return None
+        if len(named) > len(jar) + 1:
+            self._report_dropped(realm, record, named, jar)
+        return self._passes.verdicts.keep(into, realm.name, header, Verdict(record, cookies.header(jar)), stamp)
+
+    def _fresh(self, realm: Realm, record: Pass) -> bool:
+        """Whether a pass lives, its use need not be written back yet, and it asks for no Authorization beside."""
+        now = self._clock()
+        return record.live(now) and now - record.seen < SEEN_EVERY and not (realm.basic and record.bindings.get(NAME))
 
     def quick(self, route: Route, environ: Environ) -> Verdict | None:
         """The verdict that is known for this very Cookie header and Authorization, where nothing else matters."""
@@ -73,7 +95,7 @@ class Standings:
         return replace(standing, presented=presented if worth else NOTHING)
 
     def _with_pass(self, request: Request, realm: Realm, session: Session, now: float) -> Standing:
-        epoch = self._passes.epoch
+        into = self._passes.verdicts.known
         record = self._alive(realm, session.id, now)
         if record is None:
             return Standing(visitor(now), lapsed=self._lapsed(request, realm, session, now))
@@ -90,7 +112,8 @@ class Standings:
             return Standing(visitor(now))
         if presented.kind != MISSING:
             header = realm.header(request.environ) if presented.kind == BOUND else ""
-            self._passes.keep(realm.name, request.cookie_header, record, cookies.header(jar), epoch, header)
+            verdict = Verdict(record, cookies.header(jar), header)
+            self._passes.verdicts.keep(into, realm.name, request.cookie_header, verdict)
         return Standing(session, record, jar, presented=presented)
 
     def _taken(
@@ -133,12 +156,11 @@ class Standings:
         return record if same and vouches(realm, record, jar) else None
 
     def _touched(self, record: Pass, now: float) -> Pass | None:
-        return self._passes.touch(record, now) if now - record.seen >= 60 else record
+        return self._passes.touch(record, now) if now - record.seen >= SEEN_EVERY else record
 
     def _report_dropped(self, realm: Realm, record: Pass, named: Mapping[str, str], jar: Mapping[str, str]) -> None:
         """Log once a name what is not forwarded, so that an operator can list it under ``keep``."""
-        ours = {one.cookie.name for one in self._services.map.realms.values()}
-        for name in named.keys() - jar.keys() - ours:
+        for name in named.keys() - jar.keys() - self._ours:
             if (realm.name, name) not in self._reported and len(self._reported) < 1000:
                 self._reported.add((realm.name, name))
                 self._services.audit.emit("cookie_dropped", realm=realm.name, user=record.user, cookie=name)

@@ -12,7 +12,7 @@ from typing import Any
 
 from tfa_middleware.errors import PassEnded
 from tfa_middleware.hold import Environ
-from tfa_middleware.passes import POLL
+from tfa_middleware.verdicts import POLL
 
 
 class Watch:

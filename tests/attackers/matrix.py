@@ -15,7 +15,7 @@ from zoo.animals import ZOO
 
 from attackers import holder, password, pivot, planter, racer, speller
 from attackers.lair import Lair, WayIn
-from tfa_middleware import inside, passes, streaming, wiring
+from tfa_middleware import inside, passes, streaming, verdicts, wiring
 from tfa_middleware.settings import TfaSettings
 
 Attack = Callable[[Lair], None]
@@ -50,6 +50,7 @@ def quickly() -> Iterator[None]:
     with (
         mock.patch.object(passes, "PATIENCE", 0.2),
         mock.patch.object(passes, "POLL", 0.02),
+        mock.patch.object(verdicts, "POLL", 0.02),
         mock.patch.object(inside, "POLL", 0.02),
         mock.patch.object(streaming, "POLL", 0.02),
         mock.patch.object(wiring, "Pages", lambda tfa, folder: made(tfa)),

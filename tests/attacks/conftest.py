@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tfa_middleware import inside, passes
+from tfa_middleware import inside, passes, verdicts
 
 
 @pytest.fixture(autouse=True)
 def quick_poll(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pass is suspended for as long as every worker may be unaware of it: a second, which no test needs to wait."""
-    for module in (passes, inside):
+    for module in (passes, verdicts, inside):
         monkeypatch.setattr(module, "POLL", 0.02, raising=False)

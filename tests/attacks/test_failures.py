@@ -100,7 +100,7 @@ def test_the_store_is_down(tmp_path: Path) -> None:  # case 106, K3
     waiting, passed = stage.pending(), stage.passed("mallory")
     served = sum(stage.console.served.values())
     store.verbs, store.fails_at, store.for_good = 0, 1, True
-    stage.bench.services.passes._looked = float("-inf")
+    stage.bench.services.passes.verdicts.due = float("-inf")
     for client, path in ((waiting, "/private"), (waiting, CHALLENGE), (passed, "/private"), (passed, "/_tfa/user/")):
         reply = client.get(path)
         assert reply.code == 503
@@ -156,7 +156,7 @@ def test_rotten_entries_of_the_store(tmp_path: Path) -> None:  # case 106, K4
         prefixes = ("challenge:", "pass:", "user:", "tries:", "used:", "waiting:", "page:")
         for key in [key for prefix in prefixes for key in store.keys(prefix)]:
             store.put(key, value, ttl=600)
-        stage.bench.services.passes._forget()
+        stage.bench.services.passes.verdicts.forget()
         for client in (waiting, passed):
             for path in ("/private", CHALLENGE, "/_tfa/user/"):
                 assert client.get(path).code in (303, 403, 500, 503), (path, value)
@@ -274,7 +274,10 @@ def test_whatever_raises_lets_nobody_through(tmp_path: Path, monkeypatch: pytest
         (stage.app._standings, "quick"),
         (stage.app._inside, "serve"),
         (stage.bench.services.passes, "get"),
-        (stage.bench.services.passes, "refresh"),
+        (stage.bench.services.passes.verdicts, "refresh"),
+        (stage.bench.services.passes.verdicts, "find"),
+        (stage.bench.services.passes.verdicts, "keep"),
+        (stage.bench.app._standings, "found"),
         (stage.bench.services.challenges, "fetch"),
         (stage.bench.services.map.realms["user"], "classify"),
         (stage.bench.services.map.realms["user"].tags, "bound"),
@@ -291,7 +294,7 @@ def test_whatever_raises_lets_nobody_through(tmp_path: Path, monkeypatch: pytest
 
             with monkeypatch.context() as patched:
                 patched.setattr(part, name, failing)
-                stage.bench.services.passes._forget()
+                stage.bench.services.passes.verdicts.forget()
                 for client in (waiting.copy(), passed.copy(), stage.client()):
                     for path in ("/private", CHALLENGE):
                         reply = client.get(path)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
+from time import sleep
 from typing import Any
 
 Environ = dict[str, Any]
@@ -58,20 +59,30 @@ def changing(header: str) -> NextCookie:
 
 
 def ours(folder: Path) -> Iterator[Subject]:
-    """The middleware around `bare`: a pass, a pass whose verdict is not cached, a visitor who is sent to the login."""
+    """The middleware around `bare`: a pass, a pass whose verdict is not cached, a visitor who is sent to the login.
+
+    Everything is as by default: SQLite, a text file of accounts, a pass for a password and a code."""
+    import pyotp
     from support.browser import Browser
     from support.spy import Spy
 
     from tfa_middleware import TwoFactorMiddleware, from_dict
+    from tfa_middleware.wiring import services
 
     sections = {
         "tfa": {"insecure_dev": "yes", "ntp_server": ""},
         "realm:user": {"paths": "/", "login": "/login", "username": "username", "password": "password"},
     }
     settings = from_dict(sections, folder)
-    browser = Browser(TwoFactorMiddleware(Spy(), settings), {})
+    parts = services(settings)
+    accounts, secret = parts.map.realms["user"].accounts, pyotp.random_base32()
+    data = {"secret": secret, "digits": 6, "period": 30, "algorithm": "SHA1"}
+    accounts.add("alice", accounts.new("totp", "Phone", data, ""))
+    browser = Browser(TwoFactorMiddleware(Spy(), settings, parts), {})
     browser.login("alice")
+    browser.answer(pyotp.TOTP(secret).now())
     browser.follow()
+    sleep(2.5)  # a file that changed this moment is read at every look
     header = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
     wrapped = TwoFactorMiddleware(bare, settings)
     yield Subject("ours, a passed request", "bare", wrapped, fresh(header))

@@ -53,6 +53,28 @@ def test_a_header_comes_back_as_it_was_read(jar: dict[str, str]) -> None:  # A5
     assert dict(cookies.parse(cookies.header(jar))) == jar
 
 
+PLAIN = st.text('abAB-_=.; \t"[,', max_size=30)
+
+
+@given(st.one_of(PLAIN, st.lists(st.tuples(NAME, VALUE), max_size=4).map(lambda pairs: cookies.header(dict(pairs)))))
+def test_what_is_read_at_once_is_what_is_read_with_care(header: str) -> None:  # A5
+    read = cookies.simple(header)
+    assert read is None or read == cookies.unambiguous(cookies.parse(header))
+
+
+def test_what_browsers_send_is_read_at_once() -> None:
+    assert cookies.simple("sid=a-b_c; __Host-x=WyJh.x_y==; theme=") == {
+        "sid": "a-b_c",
+        "__Host-x": "WyJh.x_y==",
+        "theme": "",
+    }
+
+
+@pytest.mark.parametrize("header", ["a=" + "b" * 32768, "; ".join(f"a{number}=b" for number in range(181))])
+def test_absurd_sizes_are_left_to_those_who_refuse_them(header: str) -> None:  # case 84
+    assert cookies.simple(header) is None
+
+
 @given(st.text(st.characters(codec="latin-1"), max_size=300))
 def test_forwarding_is_stable_whatever_came_in(header: str) -> None:  # A5: judged and forwarded are the same
     first = cookies.unambiguous(cookies.parse(header))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tfa_middleware import challenges, passes, quarantine, sessions
+from tfa_middleware import challenges, passes, quarantine, sessions, verdicts
 from tfa_middleware.verifiers import email, recovery, totp
 
 DAY = 86400
@@ -14,8 +14,8 @@ NUMBERS = {
     "so many logins of one account wait": (challenges.MAX_WAITING, 40),  # K8
     "what was used up stays so for a century": (challenges.Consumption.KEEP, 100 * 365 * DAY),  # B1, E6
     "only so short a value may be a constant": (quarantine.SHORT, 20),  # law 2
-    "every worker knows within a second that a pass ended": (passes.POLL, 1.0),  # A14
-    "a use is written back once a minute": (passes.SEEN_EVERY, 60),  # A12
+    "every worker knows within a second that a pass ended": (verdicts.POLL, 1.0),  # A14
+    "a use is written back once a minute": (verdicts.SEEN_EVERY, 60),  # A12
     "a pass can be renewed for a week": (passes.RENEWABLE, 7 * DAY),  # law 5
     "a mailed code is good for ten minutes": (email.LONGEST, 600),  # C4
     "a seed has 128 bits or more": (totp.SHORTEST_SEED, 16),  # B3

@@ -10,11 +10,13 @@ import pytest
 from support.clock import START, Clock
 
 from tfa_middleware import passes as passes_module
+from tfa_middleware import verdicts
 from tfa_middleware.errors import PassEnded, StoreError
-from tfa_middleware.passes import POLL, RENEWABLE, SEEN_EVERY, Passes
+from tfa_middleware.passes import POLL, RENEWABLE, Passes
 from tfa_middleware.passrecord import Pass
 from tfa_middleware.stores.base import Store
 from tfa_middleware.stores.memory import MemoryStore
+from tfa_middleware.verdicts import SEEN_EVERY, Verdict
 
 HEADER = "sid=x; __Host-tfa-user=y"
 
@@ -35,7 +37,8 @@ class Moment:
 @pytest.fixture
 def moment(monkeypatch: pytest.MonkeyPatch) -> Moment:
     moment = Moment()
-    monkeypatch.setattr(passes_module, "time", SimpleNamespace(monotonic=moment, sleep=moment.sleep))
+    for module in (passes_module, verdicts):
+        monkeypatch.setattr(module, "time", SimpleNamespace(monotonic=moment, sleep=moment.sleep))
     return moment
 
 
@@ -76,8 +79,8 @@ def started(passes: Passes, one: Pass) -> Pass:
 
 
 def kept(passes: Passes, one: Pass) -> None:
-    passes.refresh()
-    passes.keep("user", HEADER, one, "sid=x", passes.epoch)
+    passes.verdicts.refresh()
+    passes.verdicts.keep(passes.verdicts.known, "user", HEADER, Verdict(one, "sid=x"))
 
 
 def test_a_pass_comes_back_as_it_went(passes: Passes) -> None:
@@ -263,20 +266,20 @@ def test_an_edited_record_file_empties_the_verdicts(passes: Passes, stamp: Stamp
 
 def test_a_verdict_that_was_worked_out_while_something_ended_is_not_kept(passes: Passes) -> None:  # A14, H13
     one = started(passes, record())
-    passes.refresh()
-    epoch = passes.epoch
+    passes.verdicts.refresh()
+    before = passes.verdicts.known
     passes.end("user", "id")
-    assert passes.keep("user", HEADER, one, "sid=x", epoch).cookie == "sid=x"
+    assert passes.verdicts.keep(before, "user", HEADER, Verdict(one, "sid=x")).cookie == "sid=x"
     assert passes.verdict("user", HEADER, START) is None
 
 
 def test_the_memory_of_verdicts_is_bounded(passes: Passes, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(passes_module, "CACHE", 10)
+    monkeypatch.setattr(verdicts, "CACHE", 10)
     one = started(passes, record())
-    passes.refresh()
+    passes.verdicts.refresh()
     for number in range(25):
-        passes.keep("user", f"{HEADER}{number}", one, "sid=x", passes.epoch)
-        assert len(passes._verdicts) <= 10
+        passes.verdicts.keep(passes.verdicts.known, "user", f"{HEADER}{number}", Verdict(one, "sid=x"))
+        assert len(passes.verdicts.known) <= 10
     assert passes.verdict("user", f"{HEADER}24", START)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from support.bench import Bench
 from support.raw_wsgi import request as environ_of
 from support.spy import Spy
 
+from tfa_middleware import cookies
 from tfa_middleware.challenges import LOGIN, Challenge
 from tfa_middleware.errors import BadRequest
 from tfa_middleware.model import Authenticator
@@ -20,6 +22,7 @@ from tfa_middleware.request import Request
 from tfa_middleware.routes import Routes
 from tfa_middleware.sessions import PASSED, PENDING, VISITOR, Session
 from tfa_middleware.standing import Standing, Standings
+from tfa_middleware.verdicts import SEEN_EVERY, Verdict
 
 SECTIONS = {
     "tfa": {"insecure_dev": "yes"},
@@ -41,7 +44,7 @@ class Scene:
         self.standings = Standings(self.services)
         self.bench.enrol_totp("alice", "user")
         self.record = self.start()
-        self.services.passes.refresh()
+        self.services.passes.verdicts.refresh()
 
     def start(self, **facts: Any) -> Pass:
         now = self.bench.clock.now
@@ -58,7 +61,16 @@ class Scene:
         return Request.of(environ_of("/private", HTTP_COOKIE=f"{ours}; {theirs}", **environ))
 
     def standing(self, jar: dict[str, str] | str = GOOD, state: str = PASSED) -> Standing:
-        return self.standings.of(self.request(jar, state), self.realm)
+        """The standing; what is found at one look, where anything is, is the same."""
+        request = self.request(jar, state)
+        found = self.standings.found(self.realm, request.cookie_header)
+        standing = self.standings.of(request, self.realm)
+        if found is not None:
+            assert (found.record, found.cookie) == (standing.record, cookies.header(standing.jar))
+        return standing
+
+    def found(self, header: str) -> Verdict | None:
+        return self.standings.found(self.realm, header)
 
 
 @pytest.fixture
@@ -225,6 +237,68 @@ def quick(scene: Scene, request: Request) -> bool:
     return scene.standings.quick(route, request.environ) is not None
 
 
+def test_a_plain_header_is_found_at_one_look(scene: Scene) -> None:  # A5
+    found = scene.found(scene.request("sid=raw; theme=dark").cookie_header)
+    assert found
+    assert (found.record, found.cookie) == (scene.record, "theme=dark; sid=raw")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "OURS; sid=other",
+        "OURS; sid=raw; sid=raw",
+        "OURS; OURS; sid=raw",
+        "sid=raw; OURS; Tfa-User=x",
+        "OURS; sid=raw; =tfa-user=x",
+        "OURS;sid=raw",
+        "OURS; sid=raw;",
+        "OURSx; sid=raw",
+        "sid=raw",
+        "",
+    ],
+)
+def test_what_is_not_certain_at_one_look_is_looked_at_with_care(header: str, scene: Scene) -> None:  # A5; case 80
+    ours = scene.request("").cookie_header.partition(";")[0]
+    assert scene.found(f"{ours}; sid=raw")
+    assert scene.found(header.replace("OURS", ours)) is None
+
+
+def pending(scene: Scene) -> str:
+    return scene.request(state=PENDING).cookie_header
+
+
+def of_another_realm(scene: Scene) -> str:
+    session = Session(PASSED, "the-id", int(scene.bench.clock.now))
+    return f"{scene.admin.cookie.header(session)[1].partition(';')[0]}; sid=raw"
+
+
+@pytest.mark.parametrize("made", [pending, of_another_realm])
+def test_another_session_is_not_found(made: Callable[[Scene], str], scene: Scene) -> None:  # A21
+    assert scene.found(made(scene)) is None
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        lambda scene: scene.services.passes.end("user", "the-id"),
+        lambda scene: scene.services.passes.suspend(scene.record),
+        lambda scene: scene.bench.clock.pass_by(SEEN_EVERY),
+        lambda scene: scene.bench.clock.pass_by(3600),
+        lambda scene: scene.bench.clock.pass_by(-3600),
+        lambda scene: scene.realm.accounts.enable("alice", False),
+        lambda scene: scene.bench.enrol_totp("alice", "user"),
+        lambda scene: scene.realm.accounts.remove_kind("alice", None),
+    ],
+    ids=["ended", "suspended", "to be written back", "idle", "the clock went back", "off", "one more", "removed"],
+)
+def test_what_changed_is_not_found(ends: Callable[[Scene], object], scene: Scene) -> None:  # A12, A14
+    header = scene.request().cookie_header
+    assert scene.found(header)
+    ends(scene)
+    assert scene.found(header) is None
+
+
 def test_a_known_header_is_known_at_once(scene: Scene) -> None:
     request = scene.request()
     assert not quick(scene, request)
@@ -269,7 +343,7 @@ def test_what_the_hot_path_serves(more: dict[str, str], scene: Scene) -> None:
 def test_a_verdict_is_gone_when_the_records_change(scene: Scene) -> None:  # A14
     scene.standings.of(scene.request(), scene.realm)
     scene.realm.accounts.enable("alice", False)
-    scene.services.passes._looked = float("-inf")  # a second later
+    scene.services.passes.verdicts.due = float("-inf")  # a second later
     assert not quick(scene, scene.request())
     assert scene.standing().state == VISITOR
 

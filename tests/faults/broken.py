@@ -9,7 +9,7 @@ from typing import Any
 
 from tfa_middleware.errors import StoreError
 from tfa_middleware.model import Account
-from tfa_middleware.stores.base import AccountStore, Change, Entry
+from tfa_middleware.stores.base import AccountStore, Change, Entry, Seen
 from tfa_middleware.stores.memory import MemoryStore
 
 #: What an exception's text may hold, and no page or log line may.
@@ -145,8 +145,11 @@ class BrokenAccounts(AccountStore):
             raise StoreError("the answer was lost")
         return INSTEAD[self.kind]()
 
-    def get(self, realm: str, user: str) -> Account | None:
-        return self._call("get", lambda: self.inner.get(realm, user))
+    def look(self, realm: str, user: str) -> Seen:
+        return self._call("look", lambda: self.inner.look(realm, user))
+
+    def opened(self, line: str, realm: str, user: str) -> Account:
+        return self.inner.opened(line, realm, user)
 
     def update(self, realm: str, user: str, change: Change) -> Account | None:
         return self._call("update", lambda: self.inner.update(realm, user, change))

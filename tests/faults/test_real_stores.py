@@ -144,7 +144,7 @@ def test_a_record_of_another_session_is_nobody_s(tmp_path: Path) -> None:  # K4
     (hers,) = (value for value in found.values() if b'"alice"' in value)
     (his,) = (key for key, value in found.items() if b'"mallory"' in value)
     store.put(his, hers, ttl=600)
-    stage.bench.services.passes._forget()
+    stage.bench.services.passes.verdicts.forget()
     for jar in (mallory.jar, {"tfa-user": mallory.jar["tfa-user"]}):
         thief = Client(stage.app, **jar)
         page = thief.get("/_tfa/user/")

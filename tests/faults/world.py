@@ -200,8 +200,8 @@ class World:
 
     def forget(self) -> None:
         """As a worker that has not served these people yet."""
-        self.bench.services.passes._forget()
-        self.bench.services.passes.refresh()
+        self.bench.services.passes.verdicts.forget()
+        self.bench.services.passes.verdicts.refresh()
 
 
 def copied(person: Person) -> Person:

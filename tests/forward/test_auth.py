@@ -155,7 +155,7 @@ def test_a_store_that_is_down_lets_nothing_past(stage: Stage, monkeypatch: pytes
         raise StoreError("down")
 
     monkeypatch.setattr(stage.bench.services.store, "get", broken)
-    stage.bench.services.passes._looked = float("-inf")
+    stage.bench.services.passes.verdicts.due = float("-inf")
     assert stage.ask("/private").code == THROUGH
     assert stage.ask("/private", form="auth/relay").code == 503
 
@@ -223,9 +223,10 @@ def test_a_secret_that_others_can_read_refuses_to_start(tmp_path: Path) -> None:
 
 def test_a_login_goes_without_the_cookies_of_a_pass(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:  # case 16
     """What went past the gate with them may still be under way, and would go on as the other account."""
-    from tfa_middleware import passes
+    from tfa_middleware import passes, verdicts
 
-    monkeypatch.setattr(passes, "POLL", 0.02)
+    for module in (passes, verdicts):
+        monkeypatch.setattr(module, "POLL", 0.02)
     stage = staged(tmp_path, Spy(IN_PLACE))
     stage.client = stage.passed("mallory")
     own = stage.client.jar["sid"]

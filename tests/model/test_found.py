@@ -12,14 +12,14 @@ from attacks.wire import Client
 from model.book import POLL
 from model.people import People
 from model.world import Shape
-from tfa_middleware import inside, passes
+from tfa_middleware import inside, passes, verdicts
 
 
 def test_a_greeting_does_not_bind_a_session_to_the_next_account(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     # A7: Mallory logs in in Alice's browser; the application only greets, so that the session stays Alice's.
-    for module in (passes, inside):
+    for module in (passes, verdicts, inside):
         monkeypatch.setattr(module, "POLL", 0.02, raising=False)
     stage = Stage(tmp_path, Console(IN_PLACE, greets=True), policy="required")
     browser = stage.passed("alice")

@@ -25,7 +25,7 @@ from model.book import OURS, Book, Exchange
 from model.proofs import Proofs
 from model.records import Records
 from model.site import LISTED, Site
-from tfa_middleware import TwoFactorMiddleware, inside, passes, wiring
+from tfa_middleware import TwoFactorMiddleware, inside, passes, verdicts, wiring
 from tfa_middleware.keys import Keys
 from tfa_middleware.pages import Pages
 from tfa_middleware.services import Services
@@ -108,7 +108,7 @@ class World:
     def _on_one_clock(self) -> None:
         """Waits that count by the machine's own clock, for news of other workers and of the file, go by this one."""
         clock = SimpleNamespace(monotonic=self.clock, sleep=self.clock.pass_by, time=time.time)
-        for module in (passes, inside, textfile, filelook):
+        for module in (passes, verdicts, inside, textfile, filelook):
             self._cleanup.enter_context(mock.patch.object(module, "time", clock))
 
     def _realm(self) -> dict[str, str]:

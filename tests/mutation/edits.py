@@ -57,13 +57,13 @@ NOTICED: dict[str, list[tuple[str, str, str]]] = {
         ("passrecord", "return min(self.until, self.seen + self.idle)", "return max(self.until, self.seen)"),
     ],
     f"{PASSES}_a_verdict_ends_with_its_pass": [
-        ("passes", "not found.seen - CLOCK_SKEW <= now < found.expires:", "False:"),
+        ("passes", "not found.since <= now < found.record.expires():", "False:"),
     ],
     f"{PASSES}_a_verdict_that_was_worked_out_while_something_ended_is_not_kept": [
-        ("passes", "if epoch == self.epoch and", "if epoch <= self.epoch and"),
+        ("verdicts", "into[realm, header, verdict.authorization]", "self.known[realm, header, verdict.authorization]"),
     ],
     f"{PASSES}_a_verdict_of_an_ended_pass_is_gone_at_once_here_and_soon_elsewhere": [
-        ("passes", "self._store.incr(_GENERATION, ttl=10 * 365 * 86400)", "pass"),
+        ("verdicts", "self._store.incr(_GENERATION, ttl=10 * 365 * 86400)", "pass"),
     ],
     f"{PASSES}_a_change_that_cannot_be_kept_is_an_error": [
         ("passes", "ttl=ttl, version=entry.version):", "ttl=ttl):"),

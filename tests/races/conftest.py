@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from tfa_middleware import inside, passes, streaming
+from tfa_middleware import inside, passes, streaming, verdicts
 
 
 @pytest.fixture(autouse=True)
 def quick_poll(monkeypatch: pytest.MonkeyPatch) -> None:
     """Every worker sees within this many seconds that a pass ended; `Crowd.told` waits for that."""
-    for module in (passes, inside, streaming):
+    for module in (passes, verdicts, inside, streaming):
         monkeypatch.setattr(module, "POLL", 0.05)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -11,6 +12,7 @@ from tfa_middleware.errors import RecordError
 from tfa_middleware.stores.record import Seals, decode
 
 Key = tuple[str, str]
+_CONTROL = re.compile(rb"[\x00-\x08\x0a-\x1f\x7f]")
 
 HEADER = b"# Accounts with a second factor: realm TAB user TAB JSON. Removing a line switches it off for that user."
 
@@ -47,6 +49,7 @@ def parse(raw: bytes, seals: Seals, where: str, known: Lines) -> Lines:
     at: dict[Key, int] = {}
     for index, line in enumerate(lines):
         if _is_comment(line):
+            _check_comment(line, where, index + 1)
             continue
         key = verified.get(line) or _verified(line, seals, where, index + 1)
         if key in at:
@@ -58,6 +61,12 @@ def parse(raw: bytes, seals: Seals, where: str, known: Lines) -> Lines:
 def _is_comment(line: bytes) -> bool:
     shown = line.strip()
     return not shown or shown.startswith(b"#")
+
+
+def _check_comment(line: bytes, where: str, number: int) -> None:
+    """Raise `RecordError` where no editor wrote this: noise behind a ``#`` must not read as accounts taken out (K4)."""
+    if _CONTROL.search(line.strip()):
+        raise RecordError("a comment holds control characters", where=where, line=number)
 
 
 def _verified(line: bytes, seals: Seals, where: str, number: int) -> Key:

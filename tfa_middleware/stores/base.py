@@ -53,6 +53,13 @@ class Store(Protocol):
         """Give back connections; the store may be used again afterwards."""
 
 
+class Seen(NamedTuple):
+    """``line`` is None where the store is sure that it has no such account."""
+
+    line: str | None
+    stamp: str
+
+
 #: What `AccountStore.update` is given: the record or None -> the record to keep, or None to remove it.
 Change = Callable[[Account | None], Account | None]
 
@@ -66,6 +73,14 @@ class AccountStore(Protocol):
 
     def get(self, realm: str, user: str) -> Account | None:
         """The account, or None where the store is sure that it has none."""
+        line = self.look(realm, user).line
+        return self.opened(line, realm, user) if line is not None else None
+
+    def look(self, realm: str, user: str) -> Seen:
+        """The account's record as it is kept, sealed, and the stamp that it was seen under."""
+
+    def opened(self, line: str, realm: str, user: str) -> Account:
+        """What a record says, which must be of this account."""
 
     def update(self, realm: str, user: str, change: Change) -> Account | None:
         """Read, change and write as one act, and give what was written. ``change`` may be called more than once."""

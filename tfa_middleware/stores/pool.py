@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from typing import Any, Generic, Protocol, TypeVar
 
 from tfa_middleware.errors import StoreError
@@ -49,27 +48,45 @@ class Pool(Generic[C]):
 
     def start_afresh(self) -> None:
         """Begin without connections."""
-        self._turn = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
+        self._turn = threading.Condition(self._lock)
+        self._waiting = 0
         self._idle: list[C] = []
         self._busy = 0
         self._forking = False
         self._pid = os.getpid()
 
-    @contextmanager
-    def connection(self) -> Iterator[C]:
-        """A connection for the length of the block. Raises `StoreError` when too many wait, and as ``connect``."""
+    def connection(self) -> Lease[C]:
+        """A connection for the length of a ``with`` block, which raises `StoreError` when too many wait, and as
+        ``connect``."""
+        return Lease(self)
+
+    def borrow(self) -> C:
+        """A connection, to be given back by `end`."""
         if self._pid != os.getpid():
             raise StoreError("this process was forked while the store was in use")
-        with self._turn:
-            if not self._turn.wait_for(lambda: not self._forking and self._busy < self._limit, timeout=_WAIT):
-                raise StoreError("the store is busy")
+        with self._lock:
+            if self._forking or self._busy >= self._limit:
+                self._wait()
             self._busy += 1
+            connection = self._idle.pop() if self._idle else None
         try:
-            yield from self._lent()
-        finally:
-            with self._turn:
-                self._busy -= 1
+            return connection if connection is not None and self._fit(connection) else self._another(connection)
+        except BaseException:
+            self.end(None)
+            raise
+
+    def end(self, connection: C | None) -> None:
+        """Give a connection back for the next verb; None where it is closed."""
+        with self._lock:
+            self._busy -= 1
+            if connection is not None and len(self._idle) < _IDLE:
+                self._idle.append(connection)
+                connection = None
+            if self._waiting or self._forking:
                 self._turn.notify_all()
+        if connection is not None:
+            connection.close()
 
     def close(self) -> None:
         """Close the connections that no verb uses at this moment."""
@@ -89,34 +106,49 @@ class Pool(Generic[C]):
         self._turn.notify_all()
         self._turn.release()
 
-    def _lent(self) -> Iterator[C]:
-        connection = self._take() or self._connect()
+    def _wait(self) -> None:
+        self._waiting += 1
         try:
-            yield connection
-        except BaseException:
-            connection.close()
-            raise
-        self._give_back(connection)
+            if not self._turn.wait_for(lambda: not self._forking and self._busy < self._limit, timeout=_WAIT):
+                raise StoreError("the store is busy")
+        finally:
+            self._waiting -= 1
 
-    def _take(self) -> C | None:
-        with self._turn:
-            while self._idle:
-                connection = self._idle.pop()
-                if self._fit(connection):
-                    return connection
-                connection.close()
-        return None
-
-    def _give_back(self, connection: C) -> None:
-        with self._turn:
-            if len(self._idle) < _IDLE:
-                self._idle.append(connection)
-                return
-        connection.close()
+    def _another(self, unfit: C | None) -> C:
+        """A connection in the place of one that does not serve any more."""
+        while unfit is not None:
+            unfit.close()
+            with self._lock:
+                unfit = self._idle.pop() if self._idle else None
+            if unfit is not None and self._fit(unfit):
+                return unfit
+        return self._connect()
 
     def _close_idle(self) -> None:
         while self._idle:
             self._idle.pop().close()
+
+
+class Lease(Generic[C]):
+    """A connection for the length of a block. One whose use raised is closed."""
+
+    __slots__ = ("_connection", "_pool")
+
+    def __init__(self, pool: Pool[C]) -> None:
+        self._pool = pool
+
+    def __enter__(self) -> C:
+        self._connection = self._pool.borrow()
+        return self._connection
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if kind is None:
+            self._pool.end(self._connection)
+            return
+        try:
+            self._connection.close()
+        finally:
+            self._pool.end(None)
 
 
 _POOLS: weakref.WeakSet[Pool[Any]] = weakref.WeakSet()

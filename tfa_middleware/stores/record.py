@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from functools import lru_cache
 from typing import Any, Protocol
 
 from tfa_middleware.errors import RecordError
@@ -51,6 +52,15 @@ def decode(line: str, seals: Seals) -> Account:
     return Account(realm, user, fields["enabled"], found)
 
 
+def decode_of(line: str, realm: str, user: str, seals: Seals) -> Account:
+    """As `decode`; raises `RecordError` also where the line is another account's."""
+    account = decode(line, seals)
+    if (account.realm, account.user) != (realm, user):
+        raise RecordError("the record belongs to another account")
+    return account
+
+
+@lru_cache(4096)
 def check_name(what: str, name: str) -> None:
     """Raise `RecordError` unless ``name`` can stand in a column: no control or invisible characters (an editor's byte
     order mark would rename the first account), no blanks around it; a realm, which begins the line, is no comment."""

@@ -59,7 +59,7 @@ class SqliteStore(Store):
         self._next_purge = clock() + _PURGE_EVERY
         self._writer = threading.Lock()  # taken with a connection only, so it is free when the pool allows a fork
         self._pool = Pool(self._connect, self._fits, limit=_CONNECTIONS)
-        with _as_store_error():
+        with _AS_STORE_ERROR:
             _create(self._path)
         with self._reading():
             pass
@@ -67,7 +67,7 @@ class SqliteStore(Store):
 
     def get(self, key: str) -> Entry | None:
         check_key(key)
-        with self._reading() as db:
+        with _AS_STORE_ERROR, self._pool.connection() as db:
             row = db.execute(_GET, (key, self._clock())).fetchone()
         return Entry(row[0], row[1]) if row else None
 
@@ -110,7 +110,7 @@ class SqliteStore(Store):
 
     @contextmanager
     def _reading(self) -> Iterator[_Connection]:
-        with _as_store_error(), self._pool.connection() as db:
+        with _AS_STORE_ERROR, self._pool.connection() as db:
             yield db
 
     @contextmanager
@@ -194,9 +194,15 @@ def _tried(act: Callable[[], object], *, last: bool) -> bool:
     return True
 
 
-@contextmanager
-def _as_store_error() -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, sqlite3.Warning, OSError, OverflowError) as error:
-        raise StoreError(f"SQLite store: {error}") from error
+class _AsStoreError:
+    """Tells errors of SQLite and of its file as errors of the store; a class, since every request's look-up uses it."""
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, (sqlite3.Error, sqlite3.Warning, OSError, OverflowError)):
+            raise StoreError(f"SQLite store: {error}") from error
+
+
+_AS_STORE_ERROR = _AsStoreError()

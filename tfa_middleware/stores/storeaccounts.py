@@ -6,12 +6,14 @@ import hashlib
 import random
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import lru_cache
 from urllib.parse import quote
 
 from tfa_middleware.errors import RecordError, StoreError
 from tfa_middleware.model import Account
-from tfa_middleware.stores.base import ABSENT, AccountStore, Change, Entry, Store
-from tfa_middleware.stores.record import Seals, check_name, decode, encode
+from tfa_middleware.stores.base import ABSENT, AccountStore, Change, Entry, Seen, Store
+from tfa_middleware.stores.record import Seals, check_name, decode, decode_of, encode
 
 _PREFIX = "account:"
 _STAMP = "accounts-stamp"
@@ -29,16 +31,21 @@ class StoreAccounts(AccountStore):
         self._store = store
         self._seals = sealer
 
-    def get(self, realm: str, user: str) -> Account | None:
-        entry = self._store.get(_key(realm, user))
-        return self._account(entry, realm, user) if entry else None
+    def look(self, realm: str, user: str) -> Seen:
+        key = _key(realm, user)
+        entry = self._store.get(key)
+        return Seen(_text(entry, key) if entry else None, self.stamp())  # after it: a writer moves the stamp first
+
+    def opened(self, line: str, realm: str, user: str) -> Account:
+        with _at(_key(realm, user)):
+            return decode_of(line, realm, user, self._seals)
 
     def update(self, realm: str, user: str, change: Change) -> Account | None:
         """Read, change and compare-and-set until nobody came between. Raises `StoreError` after too many tries."""
         key = _key(realm, user)
         for attempt in range(_TRIES):
             entry = self._store.get(key)
-            old = self._account(entry, realm, user) if entry else None
+            old = self.opened(_text(entry, key), realm, user) if entry else None
             new = change(old)
             if new == old or self._write(key, realm, user, entry, new):
                 return new
@@ -50,9 +57,10 @@ class StoreAccounts(AccountStore):
             entry = self._store.get(key)
             if entry is None:
                 continue
-            account = self._decoded(entry, key)
-            if _key(account.realm, account.user) != key:
-                raise RecordError("the record belongs to another account", where=key)
+            with _at(key):
+                account = decode(_text(entry, key), self._seals)
+                if _key(account.realm, account.user) != key:
+                    raise RecordError("the record belongs to another account")
             yield account
 
     def stamp(self) -> str:
@@ -65,20 +73,6 @@ class StoreAccounts(AccountStore):
         except StoreError as error:
             return (str(error),)
         return ()
-
-    def _account(self, entry: Entry, realm: str, user: str) -> Account:
-        account = self._decoded(entry, _key(realm, user))
-        if (account.realm, account.user) != (realm, user):
-            raise RecordError("the record belongs to another account", where=_key(realm, user))
-        return account
-
-    def _decoded(self, entry: Entry, key: str) -> Account:
-        try:
-            return decode(entry.value.decode(), self._seals)
-        except UnicodeDecodeError:
-            raise RecordError("the record is not UTF-8", where=key) from None
-        except RecordError as error:
-            raise RecordError(error.problem, where=key) from None
 
     def _write(self, key: str, realm: str, user: str, entry: Entry | None, new: Account | None) -> bool:
         """Put ``new`` where ``entry`` was. The stamp moves before and after, so that a crash between leaves no cache
@@ -96,6 +90,23 @@ class StoreAccounts(AccountStore):
         return written
 
 
+def _text(entry: Entry, key: str) -> str:
+    try:
+        return entry.value.decode()
+    except UnicodeDecodeError:
+        raise RecordError("the record is not UTF-8", where=key) from None
+
+
+@contextmanager
+def _at(key: str) -> Iterator[None]:
+    """A record that cannot be used is told by its key."""
+    try:
+        yield
+    except RecordError as error:
+        raise RecordError(error.problem, where=key) from None
+
+
+@lru_cache(4096)
 def _key(realm: str, user: str) -> str:
     check_name("realm", realm)
     check_name("user", user)

@@ -13,10 +13,10 @@ from contextlib import contextmanager
 from tfa_middleware.errors import RecordError, StoreError
 from tfa_middleware.model import Account
 from tfa_middleware.stores.accountlines import Lines, parse
-from tfa_middleware.stores.base import AccountStore, Change
+from tfa_middleware.stores.base import AccountStore, Change, Seen
 from tfa_middleware.stores.filelook import Look, Stamp, look, stamp_of
 from tfa_middleware.stores.filewrite import locked, replace_file
-from tfa_middleware.stores.record import Seals, check_name, decode, encode
+from tfa_middleware.stores.record import Seals, check_name, decode, decode_of, encode
 
 _log = logging.getLogger("tfa_middleware.accounts")
 
@@ -54,10 +54,14 @@ class TextFileAccounts(AccountStore):
         self._judged = first.digest
         _LIVE.add(self)
 
-    def get(self, realm: str, user: str) -> Account | None:
+    def look(self, realm: str, user: str) -> Seen:
         check_name("realm", realm)
         check_name("user", user)
-        return self._account(self._current(), realm, user)
+        lines = self._current()
+        return Seen(lines.text((realm, user)), lines.digest)
+
+    def opened(self, line: str, realm: str, user: str) -> Account:
+        return decode_of(line, realm, user, self._seals)
 
     def update(self, realm: str, user: str, change: Change) -> Account | None:
         check_name("realm", realm)
@@ -65,7 +69,8 @@ class TextFileAccounts(AccountStore):
         with _as_store_error(self._path), self._lock, locked(self._path):
             for _ in range(_TRIES):
                 self._settle()
-                old = self._account(self._good, realm, user)
+                text = self._good.text((realm, user))
+                old = self.opened(text, realm, user) if text is not None else None
                 new = change(old)
                 if new == old or self._write(realm, user, new):
                     return new
@@ -88,17 +93,18 @@ class TextFileAccounts(AccountStore):
         self._lock = threading.RLock()
         self._trusted, self._judged = None, ""
 
-    def _account(self, lines: Lines, realm: str, user: str) -> Account | None:
-        text = lines.text((realm, user))
-        return decode(text, self._seals) if text is not None else None
-
     def _current(self) -> Lines:
-        with _unless_unreadable():
-            if self._trusted is not None and self._trusted == stamp_of(self._path):
-                return self._good
+        if self._trusted is not None and self._is_still(self._trusted):
+            return self._good
         with self._lock:
             self._refresh()
             return self._good
+
+    def _is_still(self, stamp: Stamp) -> bool:
+        try:
+            return stamp_of(self._path) == stamp
+        except OSError:
+            return False  # the refresh that follows finds out why
 
     def _refresh(self) -> bool:
         """Look again; False where what was seen may be half an edit, so that the last good state holds for now."""
@@ -182,15 +188,6 @@ class TextFileAccounts(AccountStore):
 def _identity(folder: str) -> tuple[int, int]:
     status = os.stat(folder)
     return status.st_dev, status.st_ino
-
-
-@contextmanager
-def _unless_unreadable() -> Iterator[None]:
-    """Leave the block where the file cannot be read: the refresh that follows finds out why."""
-    try:
-        yield
-    except OSError:
-        return
 
 
 @contextmanager

@@ -1,0 +1,94 @@
+"""What one Cookie header is worth as a whole: found once, then only looked up, without any parsing.
+
+A verdict must not outlive what it was found from. Ending a pass raises a number in the store, and changing an account
+moves a stamp; every worker looks at both at least once in `POLL` seconds and then forgets all its verdicts. Forgetting
+*replaces* the dictionary. Who works out a verdict takes the dictionary before reading anything, and puts the verdict
+into that one: where something ended meanwhile, the verdict goes with it, and no lock is needed.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from tfa_middleware.model import CLOCK_SKEW
+from tfa_middleware.passrecord import Pass
+from tfa_middleware.stores.base import Store
+
+#: Seconds within which every worker has seen that a pass ended.
+POLL = 1.0
+#: Seconds after which the use of a pass is written back, so that it does not end as idle.
+SEEN_EVERY = 60
+CACHE = 20_000
+_GENERATION = "generation"
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What may be done for one Cookie header, beside one Authorization: forward these, while the time is from ``since``
+    to before ``until``, seconds since the epoch. Afterwards the pass may still live, and is looked at."""
+
+    record: Pass
+    cookie: str = field(repr=False)
+    authorization: str = field(default="", repr=False)
+    since: float = field(init=False)
+    until: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.since = self.record.seen - CLOCK_SKEW
+        self.until = min(self.record.expires(), self.record.seen + SEEN_EVERY)
+
+
+#: Realm, Cookie header, Authorization -> verdict.
+Known = dict[tuple[str, str, str], Verdict]
+
+
+class Verdicts:
+    """The verdicts of one worker. ``stamp`` changes when any account may have changed."""
+
+    def __init__(self, store: Store, stamp: Callable[[], str]) -> None:
+        self._store = store
+        self._stamp = stamp
+        self._seen: tuple[bytes, str] | None = None
+        #: Those that hold, unless a look is `due`. Never emptied, but replaced.
+        self.known: Known = {}
+        #: The `time.monotonic` of the next look at the store.
+        self.due = float("-inf")
+
+    def find(self, realm: str, cookie: str, authorization: str = "") -> Verdict | None:
+        """The verdict kept for this very Cookie header and Authorization; its times are the caller's to look at."""
+        self.refresh()
+        return self.known.get((realm, cookie, authorization))
+
+    def refresh(self) -> None:
+        """Forget all verdicts if anything ended since the last look, which is made now if it is due. Raises
+        `StoreError`."""
+        moment = time.monotonic()
+        if moment < self.due:
+            return
+        entry = self._store.get(_GENERATION)
+        current = (entry.value if entry else b"", self._stamp())
+        if current != self._seen:
+            self.forget()
+        self._seen = current
+        self.due = moment + POLL
+
+    def keep(self, into: Known, realm: str, header: str, verdict: Verdict, stamp: str | None = None) -> Verdict:
+        """Remember what a Cookie header is worth. ``into`` is what was `known` before the pass was read, ``stamp`` that
+        of the accounts when its account was (the present one if None). It is not kept where an account changed since
+        the last look, for it could change back before the next one; the memory is bounded: when full it starts anew."""
+        if len(self.known) >= CACHE:
+            self.forget()
+        if self._seen is None or self._seen[1] == (self._stamp() if stamp is None else stamp):
+            into[realm, header, verdict.authorization] = verdict
+        return verdict
+
+    def tell(self) -> None:
+        """Let all workers forget within `POLL` seconds, and this one at once."""
+        self.forget()
+        self._store.incr(_GENERATION, ttl=10 * 365 * 86400)
+
+    def forget(self) -> None:
+        """Begin anew, in this worker."""
+        self.known = {}
