@@ -33,9 +33,9 @@ def app_of(subject: str, folder: Path) -> App:
         return bare
     if subject == "noop":
         return Noop(bare)
-    from tfa_middleware import TwoFactorMiddleware, from_dict, passes
+    from tfa_middleware import TwoFactorMiddleware, from_dict, verdicts
 
-    passes.POLL = float("inf")
+    verdicts.POLL = float("inf")
     return TwoFactorMiddleware(bare, from_dict({"tfa": TFA, "realm:user": REALM}, folder))
 
 
