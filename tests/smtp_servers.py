@@ -19,7 +19,9 @@ USER, PASSWORD = "mailer@example.com", "correct horse 7"
 
 @dataclass
 class Inbox:
-    """What the server saw: credentials offered, commands after them, messages taken."""
+    """What the server saw: credentials offered, commands after them, messages taken.
+
+    With ``let_go`` cleared it keeps silent after a message until that is set; ``reached`` says that one is there."""
 
     port: int = 0
     logins: list[tuple[bytes, bytes]] = field(default_factory=list)
@@ -27,6 +29,11 @@ class Inbox:
     mails: list[tuple[list[str], bytes]] = field(default_factory=list)
     authenticated: list[bool] = field(default_factory=list)
     answers: dict[str, str] = field(default_factory=dict)
+    reached: threading.Event = field(default_factory=threading.Event)
+    let_go: threading.Event = field(default_factory=threading.Event)
+
+    def __post_init__(self) -> None:
+        self.let_go.set()
 
     def untouched(self) -> bool:
         return not (self.logins or self.senders or self.mails)
@@ -45,6 +52,9 @@ class Inbox:
         return self.answers.get("RCPT", "250 OK")
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+        self.reached.set()
+        while not self.let_go.is_set():
+            await asyncio.sleep(0.005)
         if "DATA" in self.answers:
             return self.answers["DATA"]
         assert isinstance(envelope.original_content, bytes)

@@ -17,7 +17,7 @@ FILE_LIMIT, FUNCTION_LIMIT = 250, 35
 #: do not know each other. A new file needs its place here.
 STAIRCASE = """
 errors declare model i18n authorization addresses hold parts paths
-foreign preset privatefile rawtext recode stores verifiers
+foreign preset privatefile rawtext recode rendering response stores verifiers
 realm_settings
 settings codes cookies forms hold tags clock audit theme keys smtp serving
 sessionlike upstream_url

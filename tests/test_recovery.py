@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 
 import pytest
@@ -141,7 +142,7 @@ class TestUse:
         assert caught.value.reason == "wrong"
 
     def test_input_of_the_wrong_shape_costs_no_hash(self, kit: Kit, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(module, "_hash", lambda code, salt: pytest.fail("hashed"))
+        monkeypatch.setattr(module, "_hash", lambda code, salt, cost: pytest.fail("hashed"))
         with pytest.raises(Rejected):
             use("123456", kit[0])
 
@@ -170,13 +171,25 @@ class TestUse:
         assert changed.authenticator.data["hashes"] == [second]
         assert changed.consumes == (Once(first[:32]),)
 
+    def test_a_set_says_what_its_hash_costs_and_older_ones_cost_more(self, kit: Kit) -> None:  # E7
+        assert kit[0].data["cost"] == 2**9
+        salt = bytes.fromhex(kit[0].data["salt"])
+        code = kit[1].show[0].replace("-", "")
+        costly = hashlib.scrypt(code.encode(), salt=salt, n=2**12, r=8, p=1, dklen=32).hex()
+        former = Authenticator("r1", "recovery", "", 0, data={"salt": kit[0].data["salt"], "hashes": [costly]})
+        assert use(kit[1].show[0], former).consumes == (Once(costly[:32]),)
+
     def test_a_used_up_set_lets_nobody_in(self, kit: Kit) -> None:
         empty = Authenticator("r1", "recovery", "", 0, data={**kit[0].data, "hashes": []})
         with pytest.raises(Rejected):
             use(kit[1].show[0], empty)
 
     @pytest.mark.parametrize(
-        "damage", [{"salt": ""}, {"salt": None}, {"salt": "zz"}, {"hashes": None}, {"hashes": [""]}, {"hashes": "x"}]
+        "damage",
+        [
+            *({"salt": ""}, {"salt": None}, {"salt": "zz"}, {"hashes": None}, {"hashes": [""]}, {"hashes": "x"}),
+            *({"cost": 2}, {"cost": None}, {"cost": "512"}, {"cost": 512.0}),
+        ],
     )
     def test_a_damaged_record_is_refused(self, kit: Kit, damage: dict[str, object]) -> None:  # K5
         broken = Authenticator("r1", "recovery", "", 0, data={**kit[0].data, **damage})

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-import webob
+from typing import TYPE_CHECKING
 
 from tfa_middleware.answers import Answers, for_a_script
 from tfa_middleware.page import Page
 from tfa_middleware.services import Services
+
+if TYPE_CHECKING:
+    import webob
 
 
 class AnswerView:

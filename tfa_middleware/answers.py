@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
-
-import webob
+from typing import TYPE_CHECKING
 
 from tfa_middleware.held import Held
 from tfa_middleware.hold import HeaderList
 from tfa_middleware.realm import Realm
 from tfa_middleware.services import Services
+
+if TYPE_CHECKING:
+    import webob
 
 #: A held answer waits this long, in seconds, to be fetched.
 SHOWN_WITHIN = 600
@@ -52,4 +54,6 @@ class Answers:
 def for_a_script(held: Held, more: HeaderList) -> webob.Response:
     """A held answer that is no redirect, as its script would have had it; its cookies went before or are ``more``."""
     headers = [*held.page_headers(), ("Cross-Origin-Resource-Policy", "same-origin"), ANSWER, *more]
+    import webob  # with the first of them only
+
     return webob.Response(body=held.body, status=held.status, headerlist=headers)

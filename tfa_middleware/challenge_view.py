@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-
-import webob
+from typing import TYPE_CHECKING
 
 from tfa_middleware.accounts import Way
 from tfa_middleware.admission import Admission, Admitted
@@ -21,6 +20,9 @@ from tfa_middleware.replies import Replies
 from tfa_middleware.request import Request
 from tfa_middleware.services import Services
 from tfa_middleware.sessions import PENDING, Session, new_id
+
+if TYPE_CHECKING:
+    import webob
 
 WRONG = N_("This code is not right. Please try again.")
 #: What became of a mail -> (as an error, as a notice).

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -39,6 +38,8 @@ class Place:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """The known name that is closest to ``word``; empty where none is close."""
+    import difflib
+
     found = difflib.get_close_matches(word, list(known), n=1)
     return found[0] if found else ""
 

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-
-import webob
+from typing import TYPE_CHECKING
 
 from tfa_middleware.admission import Admission, Admitted
 from tfa_middleware.challenge_view import FATES, ChallengeView
@@ -21,6 +20,9 @@ from tfa_middleware.replies import Replies
 from tfa_middleware.services import Services
 from tfa_middleware.sessions import new_id
 from tfa_middleware.verifiers.base import Enrolled
+
+if TYPE_CHECKING:
+    import webob
 
 WRONG = N_("This is not right. Please try again.")
 WRONG_INVITE = N_("This invitation code is not right.")

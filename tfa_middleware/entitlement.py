@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-
-import webob
+from typing import TYPE_CHECKING
 
 from tfa_middleware.challenge_view import ChallengeView
 from tfa_middleware.challenges import Challenge
@@ -13,6 +12,9 @@ from tfa_middleware.page import Page
 from tfa_middleware.replies import Replies
 from tfa_middleware.services import Services
 from tfa_middleware.stepup import is_fresh
+
+if TYPE_CHECKING:
+    import webob
 
 #: An invitation code opens the first enrolment for its session this long, in seconds.
 INVITED_FOR = 600

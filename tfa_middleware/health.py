@@ -10,13 +10,15 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-
-import webob
+from typing import TYPE_CHECKING
 
 from tfa_middleware.errors import TwoFactorError
 from tfa_middleware.keys import Keys
 from tfa_middleware.request import Request
 from tfa_middleware.services import Services
+
+if TYPE_CHECKING:
+    import webob
 
 #: The names of the two pages below the prefix.
 HEALTH, READY = "health", "ready"

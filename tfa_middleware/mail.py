@@ -10,12 +10,8 @@ import sys
 import time
 from dataclasses import dataclass
 from datetime import datetime, timezone
-from email.headerregistry import Address
-from email.message import EmailMessage
-from email.policy import SMTP
-from email.utils import format_datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from tfa_middleware.addresses import CONTROL, check_address, check_domain
 from tfa_middleware.errors import ConfigError, MailError
@@ -25,6 +21,8 @@ from tfa_middleware.settings import MailSettings
 __all__ = ["Mailer", "check_address", "compose", "open_mailer"]
 
 if TYPE_CHECKING:
+    from email.message import EmailMessage
+
     from tfa_middleware.smtp import Server
 
 _SENDER = re.compile(r"(?P<name>[^<>]*?)\s*<(?P<address>[^<>]+)>")
@@ -37,13 +35,18 @@ class Mailer(Protocol):
         """Hand the message over. Raises `MailError`; its text holds no secret."""
 
 
-def _read_sender(sender: str) -> Address:
+class _Sender(NamedTuple):
+    name: str
+    address: str
+
+
+def _read_sender(sender: str) -> _Sender:
     found = _SENDER.fullmatch(sender.strip(" "))
     name = found["name"].strip(' "') if found else ""
     try:
         if CONTROL.search(sender):
             raise ValueError("no control characters")
-        return Address(display_name=name, addr_spec=check_address(found["address"] if found else sender))
+        return _Sender(name, check_address(found["address"] if found else sender))
     except ValueError as error:
         problem = f"expected 'Name <name@example.com>': {error}"
     raise ConfigError(problem, section="mail", key="from")
@@ -55,11 +58,17 @@ def compose(message: Message, sender: str, host: str) -> EmailMessage:
     ``host`` is the site's own name, for the Message-ID; where it is no domain, the sender's domain serves. Raises
     `MailError` for an address or subject that could smuggle a header, `ConfigError` for such a sender.
     """
+    # Loaded with the first mail: the parser of headers is large.
+    from email.headerregistry import Address
+    from email.message import EmailMessage
+    from email.policy import SMTP
+    from email.utils import format_datetime
+
     origin = _read_sender(sender)
     if CONTROL.search(message.subject):
         raise MailError("the subject has control characters")
     mail = EmailMessage(policy=SMTP)
-    mail["From"] = origin
+    mail["From"] = Address(display_name=origin.name, addr_spec=origin.address)
     mail["To"] = _recipient(message)
     mail["Subject"] = message.subject
     mail["Date"] = format_datetime(datetime.now(timezone.utc))
@@ -78,10 +87,10 @@ def _recipient(message: Message) -> str:
         raise MailError("the recipient is no mail address") from None
 
 
-def _own_domain(sender: Address, host: str) -> str:
+def _own_domain(sender: _Sender, host: str) -> str:
     with contextlib.suppress(ValueError):
         return check_domain(re.sub(r":\d*\Z", "", host))
-    return sender.domain
+    return sender.address.rpartition("@")[2]
 
 
 def _encoding(text: str) -> str:
@@ -99,7 +108,7 @@ class _SmtpMailer:
         from tfa_middleware.smtp import deliver
 
         mail = compose(message, self.sender, self.host)
-        deliver(self.server, _read_sender(self.sender).addr_spec, _recipient(message), mail.as_bytes())
+        deliver(self.server, _read_sender(self.sender).address, _recipient(message), mail.as_bytes())
 
 
 @dataclass(frozen=True)

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Any
-
-import webob
+from typing import TYPE_CHECKING, Any
 
 from tfa_middleware.accounts import Change
 from tfa_middleware.admission import Admission
@@ -21,7 +19,10 @@ from tfa_middleware.replies import Replies
 from tfa_middleware.services import Services
 from tfa_middleware.stepup import is_fresh
 
-Act = Callable[[Page, Pass, Account], webob.Response]
+if TYPE_CHECKING:
+    import webob
+
+Act = Callable[[Page, Pass, Account], "webob.Response"]
 
 
 class ManageView:

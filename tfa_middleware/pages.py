@@ -3,24 +3,25 @@ that all of them carry."""
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import urllib.parse
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jinja2
-import webob
-
-from tfa_middleware.errors import ConfigError
-from tfa_middleware.i18n import SOURCE, catalogue, languages
+from tfa_middleware.i18n import SOURCE, languages
 from tfa_middleware.settings import TfaSettings
 from tfa_middleware.theme import theme_css
 
+if TYPE_CHECKING:
+    import webob
+
+    from tfa_middleware.rendering import Templates
+
 _HERE = Path(__file__).parent
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
-_DAY = 86400
 
 _CSP = (
     "default-src 'none'; style-src 'self'; img-src 'self' data:; form-action 'self'; "
@@ -45,17 +46,6 @@ SECURITY_HEADERS = (
 _DEFAULTS = {"user": "", "error": "", "notice": "", "link": "", "link_text": ""}
 
 
-class _Response(webob.Response):  # type: ignore[misc]
-    """A response whose Location stays as it is.
-
-    WebOb would put the scheme and host that the server saw before it, and behind a proxy those are not the
-    browser's. A relative reference is enough (RFC 9110 10.2.2).
-    """
-
-    def _abs_headerlist(self, _environ: dict[str, Any]) -> list[tuple[str, str]]:
-        return list(self.headerlist)
-
-
 class Pages:
     """Makes every answer of ours. A site's own ``template_dir`` comes before our templates, which it can extend as
     ``tfa/NAME``. Raises `ConfigError` when a setting or a site's template is wrong."""
@@ -64,9 +54,15 @@ class Pages:
         self._tfa = tfa
         self._static = _static_files(theme_css(tfa.colour))
         self._version = hashlib.sha256(b"".join(body for body, _, _ in self._static.values())).hexdigest()[:12]
-        loader = _loader(tfa.template_dir, folder)
-        self._environments = {language: _environment(loader, language) for language in languages()}
-        _check_templates(self._environments[SOURCE])
+        self._folder = folder
+        if tfa.template_dir:  # ours are known to be right, and wait for the first page
+            self._templates.check()
+
+    @functools.cached_property
+    def _templates(self) -> Templates:
+        from tfa_middleware.rendering import Templates
+
+        return Templates(self._tfa.template_dir, self._folder)
 
     def page(
         self,
@@ -82,9 +78,9 @@ class Pages:
         """``template, facts -> an HTML page``. ``base`` is the realm's own root, such as ``/_tfa/admin/`` with the
         mount point before it; ``static_base`` in the context is where the static files are. ``form_hosts`` are where
         the answer to a form may redirect, beside this site: browsers hold form-action against that too (G6)."""
-        language = language if language in self._environments else SOURCE
+        language = language if language in languages() else SOURCE
         facts = {**_DEFAULTS, **self._site_facts(), **context, "lang": language, "base": base}
-        text = self._environments[language].get_template(template).render(facts)
+        text = self._templates.render(template, language, facts)
         response = _answer(status, text, "text/html", headers)
         if form_hosts:
             wider = " ".join(("form-action 'self'", *(f"{host}:*" for host in form_hosts)))
@@ -114,33 +110,18 @@ class Pages:
         if name not in self._static:
             return None
         body, content_type, tag = self._static[name]
-        response = _Response(body=body, content_type=content_type, conditional_response=True)
-        response.charset = "UTF-8"
-        response.etag = tag
-        response.headers["Cache-Control"] = f"public, max-age={_DAY}"
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
-        return response
+        from tfa_middleware.response import file
+
+        return file(body, content_type, tag)
 
     def _site_facts(self) -> dict[str, str]:
         return {"issuer": self._tfa.issuer, "logo": self._tfa.logo, "version": self._version}
 
 
 def _answer(status: int, text: str, content_type: str, headers: Iterable[tuple[str, str]]) -> webob.Response:
-    response = _Response(body=text.encode(), status=status, content_type=content_type, charset="UTF-8")
-    for name, value in (*SECURITY_HEADERS, *headers):
-        _check_header(name, value)
-        if name.lower() == "vary" and "Vary" in response.headers:
-            response.headers["Vary"] += ", " + value
-        else:
-            response.headers.add(name, value)
-    return response
+    from tfa_middleware.response import answer
 
-
-def _check_header(name: str, value: str) -> None:
-    # The value may be a secret cookie, so that only the name is told (H10, K1).
-    if any(ord(character) > 255 or ord(character) < 32 or ord(character) == 127 for character in name + value):
-        raise ValueError(f"header {name!r} holds a character that no header may")
+    return answer(status, text, content_type, (*SECURITY_HEADERS, *headers))
 
 
 def _static_files(theme: str) -> dict[str, tuple[bytes, str, str]]:
@@ -149,38 +130,3 @@ def _static_files(theme: str) -> dict[str, tuple[bytes, str, str]]:
     return {
         name: (body, _TYPES[Path(name).suffix], hashlib.sha256(body).hexdigest()[:32]) for name, body in files.items()
     }
-
-
-def _loader(template_dir: str, folder: Path) -> jinja2.BaseLoader:
-    ours = jinja2.FileSystemLoader(_HERE / "templates")
-    prefixed = jinja2.PrefixLoader({"tfa": ours})
-    if not template_dir:
-        return jinja2.ChoiceLoader([ours, prefixed])
-    site = folder / template_dir
-    if not site.is_dir():
-        raise ConfigError(f"{site} is no folder", section="tfa", key="template_dir")
-    return jinja2.ChoiceLoader([jinja2.FileSystemLoader(site), ours, prefixed])
-
-
-def _environment(loader: jinja2.BaseLoader, language: str) -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=loader,
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        extensions=["jinja2.ext.i18n"],
-        auto_reload=False,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.policies["ext.i18n.trimmed"] = True
-    environment.install_gettext_translations(catalogue(language), newstyle=True)  # type: ignore[attr-defined]
-    return environment
-
-
-def _check_templates(environment: jinja2.Environment) -> None:
-    try:
-        for name in environment.list_templates(extensions=["html"]):
-            environment.get_template(name)
-    except jinja2.TemplateSyntaxError as error:
-        where = f"{error.filename or error.name}, line {error.lineno}"
-        raise ConfigError(str(error.message), where=where, section="tfa", key="template_dir") from error

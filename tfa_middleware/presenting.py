@@ -8,8 +8,7 @@ many such applications do things by GET.
 from __future__ import annotations
 
 from collections.abc import Iterable
-
-import webob
+from typing import TYPE_CHECKING
 
 from tfa_middleware.attempt import Attempt, Judged
 from tfa_middleware.attempts import Attempts
@@ -25,6 +24,9 @@ from tfa_middleware.services import Services
 from tfa_middleware.sessions import Session, new_id
 from tfa_middleware.standing import Standing
 from tfa_middleware.whoami import ask, at_entry
+
+if TYPE_CHECKING:
+    import webob
 
 
 class Presenting:

@@ -6,9 +6,7 @@ import logging
 import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import Any
-
-import webob
+from typing import TYPE_CHECKING, Any
 
 from tfa_middleware.errors import BadRequest, Locked, PassEnded, RecordError, StoreError, UpstreamError
 from tfa_middleware.hold import Environ, StartResponse
@@ -18,6 +16,9 @@ from tfa_middleware.realm import Realm
 from tfa_middleware.request import Request
 from tfa_middleware.services import Services
 from tfa_middleware.sessions import VISITOR, Session, visitor
+
+if TYPE_CHECKING:
+    import webob
 
 _LOG = logging.getLogger("tfa_middleware")
 _RETRY = 5

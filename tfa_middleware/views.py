@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-
-import webob
+from typing import TYPE_CHECKING
 
 from tfa_middleware import forms
 from tfa_middleware.answer_view import AnswerView
@@ -23,6 +22,9 @@ from tfa_middleware.request import Request
 from tfa_middleware.services import Services
 from tfa_middleware.sessions import VISITOR
 from tfa_middleware.standing import Standings
+
+if TYPE_CHECKING:
+    import webob
 
 MAX_FORM = 65536
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 
 from tfa_middleware import cookies
 from tfa_middleware.hold import Answer, App, Environ, HeaderList
@@ -37,6 +36,8 @@ def ask_beside(
     app: App, request: Request, realm: Realm, jar: Mapping[str, str], limit: int, authorization: str = ""
 ) -> tuple[str, HeaderList]:
     """`ask` from a thread of its own, while another answer is open: many frameworks keep the request in the thread."""
+    from concurrent.futures import ThreadPoolExecutor
+
     with ThreadPoolExecutor(1) as beside:
         return beside.submit(ask, app, request, realm, jar, limit, authorization).result()
 

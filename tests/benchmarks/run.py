@@ -1,4 +1,4 @@
-"""Measures: ``python tests/benchmarks/run.py [--rounds N] [--json FILE] [--against FILE]``.
+"""Measures: ``python tests/benchmarks/run.py [--rounds N] [--json FILE] [--svg FILE] [--against FILE]``.
 
 Prints a table; ``--json`` keeps the figures, ``--against`` shows what changed since others were kept. What is not
 installed is left out, and named.
@@ -16,7 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks import frameworks, subjects
+from benchmarks import frameworks, picture, subjects
 from benchmarks.measure import BARE, NOOP, dumped, measured, table
 from benchmarks.subjects import Subject, bare, fresh
 
@@ -50,6 +50,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=40)
     parser.add_argument("--requests", type=int, default=500, help="of each subject a round")
     parser.add_argument("--json", type=Path, help="keep the figures here")
+    parser.add_argument("--svg", type=Path, help="draw the figures here")
     parser.add_argument("--against", type=Path, help="figures kept before")
     args = parser.parse_args()
     logging.disable(logging.CRITICAL)
@@ -58,6 +59,8 @@ def main() -> None:
     print(table(figures))
     if args.json:
         args.json.write_text(json.dumps(dumped(figures), indent=1) + "\n", encoding="utf-8")
+    if args.svg:
+        args.svg.write_text(picture.drawn({one.name: one.over for one in figures}), encoding="utf-8")
     if args.against:
         before = {one["name"]: one for one in json.loads(args.against.read_text(encoding="utf-8"))}
         for one in figures:

@@ -73,7 +73,7 @@ def _pages() -> Pages:
 
 
 #: What takes time and decides nothing: templates, the cost of guessing a code on paper, a disk that must not forget.
-_QUICK = ((wiring, "Pages", lambda *_: _pages()), (recovery, "COST", (4, 8, 1)), (os, "fsync", lambda _: None))
+_QUICK = ((wiring, "Pages", lambda *_: _pages()), (recovery, "COST", 4), (os, "fsync", lambda _: None))
 
 
 class World:

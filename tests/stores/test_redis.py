@@ -53,6 +53,30 @@ class TestRedisStore(StoreContract, SharedContract):
             assert client.get("a") == b"theirs"
         assert list(store.keys("")) == ["a"]
 
+    def test_keys_of_a_prefix_cost_no_look_at_the_others(self, store: Store, url: str) -> None:
+        for number in range(700):
+            store.put(f"other:{number}", b"1", ttl=60)
+        store.put("user:a:1", b"1", ttl=60)
+        with redis.Redis.from_url(url) as client:
+            client.config_resetstat()
+            assert list(store.keys("user:a:")) == ["user:a:1"]
+            asked = {name: facts["calls"] for name, facts in client.info("commandstats").items()}
+        assert not {"cmdstat_scan", "cmdstat_keys"} & set(asked)
+        assert asked["cmdstat_exists"] == 1
+
+    def test_the_lists_forget_what_ended(self, store: Store, url: str) -> None:
+        for number in range(30):
+            store.put(f"a{number}", b"1", ttl=0.05)
+            store.incr(f"b{number}", ttl=0.05)
+        store.put("gone", b"1", ttl=60)
+        store.delete("gone")
+        time.sleep(0.1)
+        assert list(store.keys("")) == []
+        for _ in range(7):
+            store.put("kept", b"1", ttl=60)
+        with redis.Redis.from_url(url) as client:
+            assert client.zrange("tfa-names", 0, -1) == client.zrange("tfa-ends", 0, -1) == [b"tfa:kept"]
+
     def test_a_foreign_value_under_its_key_is_an_error(self, store: Store, url: str) -> None:
         with redis.Redis.from_url(url) as client:
             client.set("tfa:a", "theirs")

@@ -6,7 +6,7 @@ import hashlib
 import os
 import stat
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 #: What tells two files apart without reading them; empty when there is no file.
 Stamp = tuple[int, ...]
@@ -39,6 +39,10 @@ class Look:
     def empty(self) -> bool:
         """Whether there is nothing at all: no file, or one of blanks."""
         return not (self.raw or b"").strip()
+
+    def emptied(self) -> Look:
+        """The same without the content, to be kept: the lines of the file are in memory already."""
+        return replace(self, raw=None)
 
 
 def stamp_of(path: str) -> Stamp:

@@ -18,27 +18,50 @@ _PREFIX = "tfa:"
 _TIMEOUT = 3.0  # seconds
 _CONNECTIONS = 16
 _BATCH = 500
+#: Two sorted sets beside the entries: their names in order, and when each ends. SCAN would look at every entry of the
+#: server for the few that a prefix has.
+_NAMES, _ENDS = "tfa-names", "tfa-ends"
 
-# An entry is a hash of its value v and its version n. A script runs as one act.
-_PUT = """
+# An entry is a hash of its value v and its version n. A script runs as one act. KEYS: the entry, the names, the ends.
+_LISTS = """
+local function unlist(name)
+  redis.call('ZREM', KEYS[2], name)
+  redis.call('ZREM', KEYS[3], name)
+end
+local function list(left)
+  local time = redis.call('TIME')
+  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+  for _, dead in ipairs(redis.call('ZRANGEBYSCORE', KEYS[3], '-inf', now, 'LIMIT', 0, 10)) do unlist(dead) end
+  redis.call('ZADD', KEYS[2], 0, KEYS[1])
+  redis.call('ZADD', KEYS[3], now + left, KEYS[1])
+end
+"""
+_PUT = f"""{_LISTS}
 local n = redis.call('HGET', KEYS[1], 'n') or '0'
 if ARGV[4] ~= '' and ARGV[4] ~= n then return 0 end
 redis.call('DEL', KEYS[1])
 if tonumber(ARGV[3]) > 0 then
   redis.call('HSET', KEYS[1], 'v', ARGV[1], 'n', ARGV[2])
   redis.call('PEXPIRE', KEYS[1], ARGV[3])
+  list(ARGV[3])
+else
+  unlist(KEYS[1])
 end
 return 1
 """
-_DELETE = """
+_DELETE = f"""{_LISTS}
 if ARGV[1] ~= '' and ARGV[1] ~= (redis.call('HGET', KEYS[1], 'n') or '0') then return 0 end
+unlist(KEYS[1])
 return redis.call('DEL', KEYS[1])
 """
-_INCR = """
+_INCR = f"""{_LISTS}
 local born = redis.call('EXISTS', KEYS[1]) == 0
 local count = redis.call('HINCRBY', KEYS[1], 'v', ARGV[1])
 redis.call('HSET', KEYS[1], 'n', ARGV[2])
-if born or redis.call('PTTL', KEYS[1]) > tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
+if born or redis.call('PTTL', KEYS[1]) > tonumber(ARGV[3]) then
+  redis.call('PEXPIRE', KEYS[1], ARGV[3])
+  list(ARGV[3])
+end
 return count
 """
 
@@ -76,10 +99,21 @@ class RedisStore(Store):
         return self._run(_INCR, key, str(by), str(new_version()), _milliseconds(ttl))
 
     def keys(self, prefix: str) -> Iterator[str]:
-        pattern = _PREFIX + "".join(f"\\{letter}" if letter in "*?[]^-\\" else letter for letter in prefix)
+        first, end = f"[{_PREFIX}{prefix}", f"({_PREFIX}{prefix}\x7f"
+        found: list[str] = []
         with self._client() as client:
-            found = set(client.scan_iter(match=pattern + "*", count=_BATCH))
-        return iter([_bytes(name).decode("ascii")[len(_PREFIX) :] for name in found])
+            while batch := _list(client.zrangebylex(_NAMES, first, end, start=0, num=_BATCH)):
+                found += self._live(client, batch)
+                first = f"({batch[-1].decode('ascii')}"
+        return iter(found)
+
+    @staticmethod
+    def _live(client: redis.Redis, names: list[bytes]) -> list[str]:
+        """The keys of those that did not end yet: the lists forget them a little later."""
+        asked = client.pipeline(transaction=False)
+        for name in names:
+            asked.exists(name)
+        return [_key(name) for name, there in zip(names, asked.execute(), strict=True) if there]
 
     def close(self) -> None:
         """Close the idle connections; the next verb opens one."""
@@ -88,7 +122,7 @@ class RedisStore(Store):
     def _run(self, script: str, key: str, *arguments: bytes | str) -> int:
         name = _name(key)
         with self._client() as client:
-            answer: Any = client.eval(script, 1, name, *arguments)
+            answer: Any = client.eval(script, 3, name, _NAMES, _ENDS, *arguments)
         return int(answer)
 
     @contextmanager
@@ -136,12 +170,20 @@ def _name(key: str) -> str:
     return _PREFIX + key
 
 
+def _key(name: bytes) -> str:
+    return name.decode("ascii")[len(_PREFIX) :]
+
+
 def _milliseconds(ttl: float) -> str:
     return str(max(0, round(ttl * 1000)))
 
 
 def _pair(answer: Any) -> tuple[Any, Any]:
     return answer[0], answer[1]
+
+
+def _list(answer: Any) -> list[bytes]:
+    return [_bytes(one) for one in answer]
 
 
 def _bytes(value: Any) -> bytes:

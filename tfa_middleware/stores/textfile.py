@@ -48,9 +48,10 @@ class TextFileAccounts(AccountStore):
         self._trusted: Stamp | None = None  # a file with this stamp need not be read again
         with _as_store_error(self._path):
             self._folder = _identity(os.path.dirname(self._path))
-            self._look = look(self._path)
-        self._good = parse(self._look.raw or b"", sealer, self._path, Lines())
-        self._judged = self._look.digest
+            first = look(self._path)
+        self._good = parse(first.raw or b"", sealer, self._path, Lines())
+        self._look = first.emptied()
+        self._judged = first.digest
         _LIVE.add(self)
 
     def look(self, realm: str, user: str) -> Seen:
@@ -109,7 +110,8 @@ class TextFileAccounts(AccountStore):
         """Look again; False where what was seen may be half an edit, so that the last good state holds for now."""
         self._trusted = None
         try:
-            self._look = now = look(self._path, self._look)
+            now = look(self._path, self._look)
+            self._look = now.emptied()
             self._follow_folder(now)
             decided = now.digest == self._judged or self._judge(now)
         except OSError as error:

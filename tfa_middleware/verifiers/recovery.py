@@ -19,8 +19,11 @@ from tfa_middleware.verifiers.base import Begun, Enrolled, Form, Once, Prompt, S
 #: Bytes of a code: 80 bits, as 16 base32 characters (E6).
 CODE_BYTES = 10
 SALT_BYTES = 32
-#: scrypt's n, r, p. A low cost does for 80 random bits (E7); 4 MiB and some ten milliseconds.
-COST = (2**12, 8, 1)
+#: scrypt's n, with r = 8 and p = 1: half a MiB and a millisecond. A low cost does for 80 random bits (E7), and a set
+#: has up to 20 codes.
+COST = 2**9
+#: Of sets that do not tell theirs.
+_FORMER_COST = 2**12
 #: Digits that base32 does not have, as the letters that they were mistaken for.
 _MISTAKEN = str.maketrans("018", "OIB")
 
@@ -52,7 +55,7 @@ class Recovery:
         codes = [secrets.token_bytes(CODE_BYTES) for _ in range(self.settings.codes)]
         shown = [base64.b32encode(code).decode("ascii") for code in codes]
         salt = secrets.token_bytes(SALT_BYTES)
-        data = {"salt": salt.hex(), "hashes": [_hash(code, salt) for code in shown]}
+        data = {"salt": salt.hex(), "cost": COST, "hashes": [_hash(code, salt, COST) for code in shown]}
         return Enrolled(N_("Recovery codes"), data, show=tuple(_in_fours(code) for code in shown))
 
     def begin(self, account: Account, authenticators: tuple[Authenticator, ...], visit: Visit) -> Begun:
@@ -94,24 +97,23 @@ def _typed(typed: str) -> str:
     return code.upper().translate(_MISTAKEN)
 
 
-def _hash(code: str, salt: bytes) -> str:
-    n, r, p = COST
-    return hashlib.scrypt(code.encode("ascii"), salt=salt, n=n, r=r, p=p, dklen=32).hex()
+def _hash(code: str, salt: bytes, cost: int) -> str:
+    return hashlib.scrypt(code.encode("ascii"), salt=salt, n=cost, r=8, p=1, dklen=32).hex()
 
 
 def _spent(authenticator: Authenticator, code: str) -> str:
     """The stored hash that ``code`` has, or nothing. One hash is computed and compared with every one stored (B7)."""
-    salt, hashes = _set(authenticator.data)
-    computed = _hash(code, salt)
+    salt, hashes, cost = _set(authenticator.data)
+    computed = _hash(code, salt, cost)
     return "".join([known for known in hashes if same(known, computed)][:1])
 
 
-def _set(data: Mapping[str, JSON]) -> tuple[bytes, list[str]]:
-    salt, hashes = data.get("salt"), data.get("hashes")
+def _set(data: Mapping[str, JSON]) -> tuple[bytes, list[str], int]:
+    salt, hashes, cost = data.get("salt"), data.get("hashes"), data.get("cost", _FORMER_COST)
     whole = _is_hex(salt) and isinstance(hashes, list) and all(_is_hex(known) for known in hashes)
-    if not whole:
+    if not whole or type(cost) is not int or cost not in (COST, _FORMER_COST):
         raise RecordError("the recovery codes of a record are damaged")
-    return bytes.fromhex(str(salt)), list(hashes or ())
+    return bytes.fromhex(str(salt)), list(hashes or ()), cost
 
 
 def _is_hex(value: JSON) -> bool:

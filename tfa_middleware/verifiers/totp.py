@@ -8,9 +8,7 @@ import hashlib
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
-
-import pyotp
+from typing import TYPE_CHECKING, Any
 
 from tfa_middleware.codes import decimal, same
 from tfa_middleware.declare import count, key, one_of
@@ -18,6 +16,9 @@ from tfa_middleware.errors import RecordError, Rejected
 from tfa_middleware.i18n import N_
 from tfa_middleware.model import JSON, Account, Authenticator, Visit
 from tfa_middleware.verifiers.base import Begun, Enrolled, Form, Prompt, Rising, State, Verified
+
+if TYPE_CHECKING:
+    import pyotp
 
 ALGORITHMS: Mapping[str, Any] = {"SHA1": hashlib.sha1, "SHA256": hashlib.sha256, "SHA512": hashlib.sha512}
 #: RFC 4226 R6: "MUST be at least 128 bits".
@@ -67,6 +68,8 @@ class _Token:
 
     def generator(self) -> pyotp.TOTP:
         """What computes the codes and the key URI."""
+        import pyotp
+
         return pyotp.TOTP(self.secret, digits=self.digits, digest=ALGORITHMS[self.algorithm], interval=self.period)
 
     def step(self, now: float) -> int:

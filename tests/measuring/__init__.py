@@ -1,0 +1,1 @@
+"""The benchmarks run, with tiny numbers, and print what they should."""
