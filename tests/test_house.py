@@ -30,7 +30,7 @@ accounts challenges limiter link mail passes quarantine
 stores.opening realm
 gate services stepup streaming whoami
 linking
-accesslog admission answers attempt health mailing outside proxy_answer proxy_request replies upstream
+accesslog admission answers attempt health mailing outside proxy_answer proxy_request question replies upstream
 adoption reverse_proxy routes
 proving rebinding standing
 attempts enrolling page turn
