@@ -27,7 +27,7 @@ stores.memory stores.sqlite stores.redis stores.postgresql stores.textfile store
 verifiers.totp verifiers.email verifiers.recovery
 passrecord
 accounts challenges limiter link mail passes quarantine
-stores.opening realm
+stores.opening realm upstream_answer
 gate services stepup streaming whoami
 linking
 accesslog admission answers attempt health mailing outside proxy_answer proxy_request question replies upstream

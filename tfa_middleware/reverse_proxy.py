@@ -13,7 +13,6 @@ import ssl
 from collections.abc import Callable, Iterable, Iterator
 
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
-from urllib3.response import HTTPResponse
 
 from tfa_middleware import proxy_request
 from tfa_middleware.errors import BadRequest, UpstreamError
@@ -22,7 +21,8 @@ from tfa_middleware.paths import Address, address, folded, under
 from tfa_middleware.proxy_answer import Names, answer_headers, status_line
 from tfa_middleware.proxy_request import BLOCK, Body, Origin
 from tfa_middleware.settings import Settings
-from tfa_middleware.upstream import BadAnswer, Connection, Upstream, exchange
+from tfa_middleware.upstream import Connection, Upstream, exchange
+from tfa_middleware.upstream_answer import Answer, BadAnswer
 
 _LOG = logging.getLogger("tfa_middleware")
 #: Not CONNECT, which asks for a tunnel, nor TRACE, which tells a script the cookies.
@@ -53,12 +53,11 @@ class ReverseProxy:
         except UpstreamError as error:
             _LOG.warning("%s", error)
             return self._trouble(environ, error, start_response)
-        bodiless = environ["REQUEST_METHOD"] == "HEAD" or response.status in (204, 304)
-        blocks = Blocks(upstream, connection, response, bodiless=bodiless)
+        blocks = Blocks(upstream, connection, response)
         try:
-            headers = answer_headers(response.headers.iteritems(), turn.names)
+            headers = answer_headers(response.headers, turn.names)
             headers += self._strictness(upstream, headers)
-            start_response(status_line(response.status, response.reason or ""), headers)
+            start_response(status_line(response.status, response.reason), headers)
         except BaseException:
             blocks.close()
             raise
@@ -116,7 +115,7 @@ class Turn:
         self._headers |= body.headers() if body else {}
         self.names = Names(url, host, f"{origin.scheme}://{origin.host or host}")
 
-    def ask(self) -> tuple[Connection, HTTPResponse]:
+    def ask(self) -> tuple[Connection, Answer]:
         """Send it, and read the head of the answer. Raises `UpstreamError`, `BadRequest`.
 
         Only what is safe to repeat takes a connection that was used before, for the console may be about to close it.
@@ -136,7 +135,7 @@ class Turn:
         except _FAILURES as error:
             raise failed(self._upstream, error) from None
 
-    def _over(self, connection: Connection) -> HTTPResponse:
+    def _over(self, connection: Connection) -> Answer:
         try:
             return exchange(connection, self._method, self._target, self._headers, self._body)
         except BaseException:
@@ -147,11 +146,10 @@ class Turn:
 class Blocks:
     """An answer's body, in blocks as they come. One that breaks off raises, so that the server cuts the connection."""
 
-    def __init__(self, upstream: Upstream, connection: Connection, response: HTTPResponse, *, bodiless: bool) -> None:
+    def __init__(self, upstream: Upstream, connection: Connection, response: Answer) -> None:
         self._upstream = upstream
         self._connection = connection
         self._response = response
-        self._bodiless = bodiless
         self._open = True
 
     def __iter__(self) -> Iterator[bytes]:
@@ -161,7 +159,7 @@ class Blocks:
         if not self._open:
             raise StopIteration
         try:
-            block: bytes = self._response.read1(BLOCK, decode_content=False)
+            block: bytes = self._response.read1(BLOCK)
         except _FAILURES as error:
             self.close()
             broken = failed(self._upstream, error)
@@ -171,7 +169,8 @@ class Blocks:
             return block
         self._open = False
         self._response.close()
-        self._connection.spent = self._connection.spent or self._bodiless  # a body that nobody expects may still come
+        # After an answer without a body, one that nobody expects may still come.
+        self._connection.spent = self._connection.spent or self._response.closes or self._response.bodiless
         self._upstream.give_back(self._connection)
         raise StopIteration
 
