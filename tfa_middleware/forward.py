@@ -85,6 +85,7 @@ class ForwardAuth:
         self._clock = services.clock
         self._paths = {f"{self._prefix}auth", f"{self._prefix}auth/relay"}
         self._past: dict[Question, str] = {}
+        self._names: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def asked(self, environ: Environ) -> bool:
         """Whether the front server asks: anybody else finds no such page."""
@@ -144,8 +145,10 @@ class ForwardAuth:
     def _remember(self, asked: Question | None, realm: str) -> None:
         if asked:
             if len(self._past) >= _REMEMBERED:
-                self._past = {}
-            self._past[asked] = realm
+                self._past, self._names = {}, {}
+            method, mount, host, target, names = asked
+            names = self._names.setdefault(names, names)  # browsers of one make send the same
+            self._past[method, mount, host, target, names] = realm
 
     def _by_the_law(self, request: Request, realm: Realm) -> tuple[str, HeaderList]:
         turn, action = self._judged(request, realm)

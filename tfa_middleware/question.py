@@ -16,6 +16,8 @@ _OF_THE_QUESTION = frozenset(
     {SECRET, _METHOD, _URI, _HOST, "HTTP_UPGRADE", "HTTP_CONNECTION", "RAW_URI", "REQUEST_URI"}
 )
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,32}")
+#: Remembered are only addresses as short as most are, in octets.
+_SHORT = 512
 #: Method, mount point, host, target, names of the environ.
 Question = tuple[str, str, str, str, tuple[str, ...]]
 
@@ -40,9 +42,9 @@ def described(environ: Environ) -> Environ:
 
 def plain(question: Environ) -> Question | None:
     """All that the answer depends on, beside the pass; None where a value may matter that is not in it: of a query, a
-    body, an Authorization or an Upgrade. Of all other headers only the names matter."""
+    body, an Authorization or an Upgrade, or the address is long. Of all other headers only the names matter."""
     target = question.get(_URI, "")
-    if "?" in target or question.get(BODY, "") not in ("", "0") or has_body(question):
+    if len(target) > _SHORT or "?" in target or question.get(BODY, "") not in ("", "0") or has_body(question):
         return None
     if question.get("HTTP_UPGRADE") or "HTTP_AUTHORIZATION" in question:
         return None

@@ -28,6 +28,8 @@ _LOG = logging.getLogger("tfa_middleware")
 #: Not CONNECT, which asks for a tunnel, nor TRACE, which tells a script the cookies.
 _METHOD = re.compile(r"(?!(?:CONNECT|TRACE)$)[A-Za-z0-9!#$%&'*+.^_`|~-]{1,32}")
 _FAILURES = (HTTPError, http.client.HTTPException, OSError, ValueError)
+#: Paths and hosts remembered; beyond that the memory starts anew.
+_REMEMBERED, _SHORT = 4096, 512
 _HSTS = ("Strict-Transport-Security", "max-age=31536000")
 #: environ, what went wrong -> the answer to the browser.
 Trouble = Callable[[Environ, UpstreamError, StartResponse], Iterable[bytes]]
@@ -43,6 +45,7 @@ class ReverseProxy:
         self._settings = settings
         self._trouble = trouble
         self._upstreams = [Upstream(one, settings.folder) for one in settings.gateways]
+        self._chosen: dict[tuple[str, str, str], Upstream] = {}
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """One request, one answer. Raises `BadRequest` for a request that can be read in two ways."""
@@ -65,12 +68,24 @@ class ReverseProxy:
 
     def _strictness(self, upstream: Upstream, headers: HeaderList) -> HeaderList:
         """https for a year (REQUIREMENTS G7), where the site has it and the console says nothing of its own."""
+        if not (upstream.settings.hsts and self._settings.tfa.base_url.startswith("https:")):
+            return []
         said = any(name.lower() == _HSTS[0].lower() for name, _ in headers)
-        wanted = upstream.settings.hsts and self._settings.tfa.base_url.startswith("https:")
-        return [_HSTS] if wanted and not said else []
+        return [] if said else [_HSTS]
 
     def _choose(self, environ: Environ) -> Upstream:
-        """The console whose host and longest path prefix take the request."""
+        """The console whose host and longest path prefix take the request, remembered by path and host."""
+        key = (environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", ""), environ.get("HTTP_HOST", ""))
+        found = self._chosen.get(key)
+        if found is None:
+            found = self._chosen_for(environ)
+            if len(self._chosen) >= _REMEMBERED:
+                self._chosen = {}
+            if sum(map(len, key)) <= _SHORT:
+                self._chosen[key] = found
+        return found
+
+    def _chosen_for(self, environ: Environ) -> Upstream:
         where = address(environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", ""))
         host = re.sub(r":\d*$", "", str(environ.get("HTTP_HOST", ""))).lower()
         takers = [one for one in self._upstreams if not one.settings.match_host or host in one.settings.match_host]
@@ -108,7 +123,7 @@ class Turn:
         if not _METHOD.fullmatch(self._method):
             raise BadRequest("the method is none that goes through a gateway")
         self._target = proxy_request.target(environ, url.prefix)
-        self._headers = {"Host": host, **proxy_request.headers(environ), **origin.headers()}
+        self._headers = {"Host": host, **proxy_request.headers(environ), **origin.headers}
         if environ.get("CONTENT_TYPE"):
             self._headers["Content-Type"] = str(environ["CONTENT_TYPE"])
         self._body = body
