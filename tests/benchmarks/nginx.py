@@ -43,26 +43,6 @@ server {
     }
 }
 """
-#: The same words for the protocol of uWSGI. What a front server sets as HTTP_NAME takes the place of the browser's.
-_UWSGI = (
-    (r"proxy_pass http://tfa_serve;", "uwsgi_pass tfa_serve;\n        include uwsgi_params;"),
-    (r'proxy_set_header (Content-Length|Connection) "";', r""),
-    (r"proxy_set_header ([\w-]+) ", lambda found: f"uwsgi_param HTTP_{found[1].upper().replace('-', '_')} "),
-    (r"proxy_(pass_request_body|read_timeout|buffer_size|buffers) ", r"uwsgi_\1 "),
-)
-_PARAMS = """\
-uwsgi_param REQUEST_METHOD $tfa_asks;
-uwsgi_param REQUEST_URI $request_uri;
-uwsgi_param PATH_INFO $document_uri;
-uwsgi_param QUERY_STRING $query_string;
-uwsgi_param CONTENT_TYPE $content_type;
-uwsgi_param CONTENT_LENGTH $tfa_length;
-uwsgi_param SERVER_PROTOCOL $server_protocol;
-uwsgi_param REQUEST_SCHEME $scheme;
-uwsgi_param REMOTE_ADDR $remote_addr;
-uwsgi_param SERVER_NAME $server_name;
-uwsgi_param SERVER_PORT $server_port;
-"""
 
 
 def console(folder: Path, port: int) -> list[str]:
@@ -75,23 +55,15 @@ def alone(folder: Path, port: int, console: int) -> list[str]:
     return _prepared(folder, "alone", _placed(_ALONE, port, console))
 
 
-def asking(folder: Path, port: int, console: int, gate: int, *, uwsgi: bool = False) -> list[str]:
-    """The command of a front server that asks the gate, by http or in the protocol of uWSGI."""
+def asking(folder: Path, port: int, console: int, gate: int, asked: int) -> list[str]:
+    """The command of a front server that asks one process about each request, and sends what does not go straight to
+    another, the ``gate``."""
     text = EXAMPLE.read_text(encoding="utf-8").replace("127.0.0.1:8080;", f"127.0.0.1:{gate};")
-    secret = f'proxy_set_header X-Tfa-Secret "{SECRET}";'
-    if uwsgi:
-        text, secret = re.sub(r"location (?:@tfa_gate|= /_tfa/auth) \{.*?\n    \}", _by_uwsgi, text, flags=re.S), ""
-    (folder / "tfa-secret.conf").write_text(f"{secret}\n", encoding="utf-8")
-    return _prepared(folder, "asking", re.sub(r"ssl_certificate.*\n", "", _placed(text, port, console)))
-
-
-def _by_uwsgi(location: re.Match[str]) -> str:
-    text = location[0].replace("include tfa-secret.conf;", f'proxy_set_header X-Tfa-Secret "{SECRET}";')
-    for before, after in _UWSGI:
-        text = re.sub(before, after, text)
-    asks = "internal" in location[0]
-    said = _PARAMS.replace("$tfa_asks", "GET" if asks else "$request_method")
-    return text.replace("include uwsgi_params;", said.replace("$tfa_length", '""' if asks else "$content_length"))
+    question = re.compile(r"(location = /_tfa/auth \{.*?proxy_pass) http://tfa_serve;", re.DOTALL)
+    text = question.sub(r"\1 http://tfa_ask;", re.sub(r"ssl_certificate.*\n", "", text))
+    text += f"upstream tfa_ask {{ server 127.0.0.1:{asked}; keepalive 16; }}\n"
+    (folder / "tfa-secret.conf").write_text(f'proxy_set_header X-Tfa-Secret "{SECRET}";\n', encoding="utf-8")
+    return _prepared(folder, "asking", _placed(text, port, console))
 
 
 def _placed(text: str, port: int, console: int) -> str:

@@ -32,6 +32,7 @@ policy = required
 """
 WHOAMI = 'whoami = /me\nwhoami_pattern = id="me">([^<]+)<'
 ALONE = "nginx, proxy_pass"
+TFA_SERVE = [sys.executable, "-m", "tfa_middleware.cli", "serve", "tfa.ini"]
 VISITOR = "theme=dark"
 NONE: Mapping[str, str] = {}
 
@@ -118,23 +119,24 @@ def proxies(folder: Path, running: ExitStack) -> list[Target]:
     for server in installed():
         port = free_port()
         where = site(folder, server.name, more=f"[gateway]\nlisten = 127.0.0.1:{port}\n{_upstream(console)}")
-        own = server.name == "waitress"
-        command = [sys.executable, "-m", "tfa_middleware.cli", "serve", "tfa.ini"] if own else server.command(port)
+        command = TFA_SERVE if server.name == "waitress" else server.command(port)
         running.enter_context(started(command, port, where.folder, **{SITE: "gateway"}))
         targets.append(Target(f"the gateway on {server.name}", port, where.entered(port), under))
     return targets
 
 
 def fronts(folder: Path, running: ExitStack) -> list[Target]:
-    """nginx before one console, and before it nginx that asks our endpoint about each request."""
+    """nginx before one console, and nginx that asks our endpoint about each request: on every server;
+    ``tfa serve`` has what does not go straight."""
     console, targets = _console(folder, running)
     for server in installed():
-        port, gate = free_port(), free_port()
-        tfa, forward = "trusted_proxies = 127.0.0.1", "[forward_auth]\nsecret_file = forward.secret\n[gateway]\n"
-        where = site(folder, server.name, tfa=tfa, realm=WHOAMI, more=forward + _upstream(console))
-        running.enter_context(started((server.own or server.command)(gate), gate, where.folder, **{SITE: "gateway"}))
-        asking = nginx.asking(where.folder, port, console, gate, uwsgi=server.own is not None)
-        running.enter_context(started(asking, port, where.folder))
+        port, gate, asked = free_port(), free_port(), free_port()
+        forward = "[forward_auth]\nsecret_file = forward.secret\n"
+        more = f"{forward}[gateway]\nlisten = 127.0.0.1:{gate}\n{_upstream(console)}"
+        where = site(folder, server.name, tfa="trusted_proxies = 127.0.0.1", realm=WHOAMI, more=more)
+        running.enter_context(started(TFA_SERVE, gate, where.folder))
+        running.enter_context(started(server.command(asked), asked, where.folder, **{SITE: "gateway"}))
+        running.enter_context(started(nginx.asking(where.folder, port, console, gate, asked), port, where.folder))
         targets.append(Target(f"nginx, auth_request to {server.name}", port, where.entered(port), ALONE))
     return targets
 

@@ -12,19 +12,17 @@ from pathlib import Path
 APP = "benchmarks.sites:application"
 #: The proxy that ours is compared with.
 OTHER = "WSGIProxy2, on waitress"
-#: Threads of a worker, where it has a choice.
-THREADS = 8
+#: Threads of a worker, where it has a choice; of uWSGI more, since there each connection that is kept holds one.
+THREADS, HOLDING = 4, 32
 
 
 @dataclass(frozen=True)
 class Server:
-    """``command`` starts it at a port of this machine; ``own`` at one where it speaks the protocol of uWSGI, if it has
-    that."""
+    """``command`` starts it at a port of this machine."""
 
     name: str
     missing: bool
     command: Callable[[int], list[str]]
-    own: Callable[[int], list[str]] | None = None
 
 
 def _waitress(*where: str) -> list[str]:
@@ -36,13 +34,13 @@ def _gunicorn(where: str, *options: str) -> list[str]:
 
 
 def _granian(*where: str) -> list[str]:
-    options = ["--interface", "wsgi", "--http", "1", "--no-ws", "--blocking-threads", "1", "--no-access-log"]
+    options = ["--interface", "wsgi", "--http", "1", "--no-ws", "--blocking-threads", str(THREADS), "--no-access-log"]
     return [sys.executable, "-m", "granian", *options, *where, APP]
 
 
-def _uwsgi(*where: str) -> list[str]:
-    """Without threads of its own: a worker that serves one request at a time."""
-    return [_uwsgi_program(), *where, "--module", APP, "--threads", str(THREADS), "--disable-logging", "--die-on-term"]
+def _uwsgi(where: str) -> list[str]:
+    options = ["--threads", str(HOLDING), "--disable-logging", "--die-on-term"]
+    return [_uwsgi_program(), "--http11-socket", where, "--module", APP, *options]
 
 
 def _uwsgi_program() -> str:
@@ -81,8 +79,7 @@ def servers() -> list[Server]:
         Server(
             "uWSGI",
             not _uwsgi_program(),
-            lambda port: _uwsgi("--http11-socket", f"127.0.0.1:{port}"),
-            lambda port: _uwsgi("--socket", f"127.0.0.1:{port}"),
+            lambda port: _uwsgi(f"127.0.0.1:{port}"),
         ),
     ]
 
