@@ -20,7 +20,7 @@ errors declare model i18n authorization addresses hold parts paths
 foreign preset privatefile rawtext recode stores verifiers
 realm_settings
 settings codes cookies forms hold tags clock audit theme keys smtp serving
-sessionlike upstream_url
+sessionlike templating upstream_url
 stores.base verifiers.base stores.pool stores.record stores.filelook stores.filewrite
 stores.accountlines element held invites login notices pages request sessions smtp_url
 stores.memory stores.sqlite stores.redis stores.postgresql stores.textfile stores.storeaccounts

@@ -8,15 +8,16 @@ import json
 import urllib.parse
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import jinja2
 import webob
 
-from tfa_middleware.errors import ConfigError
-from tfa_middleware.i18n import SOURCE, catalogue, languages
+from tfa_middleware.i18n import SOURCE, languages
 from tfa_middleware.settings import TfaSettings
 from tfa_middleware.theme import theme_css
+
+if TYPE_CHECKING:
+    import jinja2
 
 _HERE = Path(__file__).parent
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
@@ -64,9 +65,12 @@ class Pages:
         self._tfa = tfa
         self._static = _static_files(theme_css(tfa.colour))
         self._version = hashlib.sha256(b"".join(body for body, _, _ in self._static.values())).hexdigest()[:12]
-        loader = _loader(tfa.template_dir, folder)
-        self._environments = {language: _environment(loader, language) for language in languages()}
-        _check_templates(self._environments[SOURCE])
+        self._folder = folder
+        self._environments: dict[str, jinja2.Environment] = {}
+        if tfa.template_dir:
+            from tfa_middleware.templating import check
+
+            check(self._in(SOURCE))
 
     def page(
         self,
@@ -82,9 +86,9 @@ class Pages:
         """``template, facts -> an HTML page``. ``base`` is the realm's own root, such as ``/_tfa/admin/`` with the
         mount point before it; ``static_base`` in the context is where the static files are. ``form_hosts`` are where
         the answer to a form may redirect, beside this site: browsers hold form-action against that too (G6)."""
-        language = language if language in self._environments else SOURCE
+        language = language if language in languages() else SOURCE
         facts = {**_DEFAULTS, **self._site_facts(), **context, "lang": language, "base": base}
-        text = self._environments[language].get_template(template).render(facts)
+        text = self._in(language).get_template(template).render(facts)
         response = _answer(status, text, "text/html", headers)
         if form_hosts:
             wider = " ".join(("form-action 'self'", *(f"{host}:*" for host in form_hosts)))
@@ -122,6 +126,14 @@ class Pages:
         response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
         return response
 
+    def _in(self, language: str) -> jinja2.Environment:
+        """The templates in a language, made at its first page: a worker that only forwards needs none."""
+        if language not in self._environments:
+            from tfa_middleware.templating import environment
+
+            self._environments[language] = environment(self._tfa.template_dir, self._folder, language)
+        return self._environments[language]
+
     def _site_facts(self) -> dict[str, str]:
         return {"issuer": self._tfa.issuer, "logo": self._tfa.logo, "version": self._version}
 
@@ -149,38 +161,3 @@ def _static_files(theme: str) -> dict[str, tuple[bytes, str, str]]:
     return {
         name: (body, _TYPES[Path(name).suffix], hashlib.sha256(body).hexdigest()[:32]) for name, body in files.items()
     }
-
-
-def _loader(template_dir: str, folder: Path) -> jinja2.BaseLoader:
-    ours = jinja2.FileSystemLoader(_HERE / "templates")
-    prefixed = jinja2.PrefixLoader({"tfa": ours})
-    if not template_dir:
-        return jinja2.ChoiceLoader([ours, prefixed])
-    site = folder / template_dir
-    if not site.is_dir():
-        raise ConfigError(f"{site} is no folder", section="tfa", key="template_dir")
-    return jinja2.ChoiceLoader([jinja2.FileSystemLoader(site), ours, prefixed])
-
-
-def _environment(loader: jinja2.BaseLoader, language: str) -> jinja2.Environment:
-    environment = jinja2.Environment(
-        loader=loader,
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        extensions=["jinja2.ext.i18n"],
-        auto_reload=False,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.policies["ext.i18n.trimmed"] = True
-    environment.install_gettext_translations(catalogue(language), newstyle=True)  # type: ignore[attr-defined]
-    return environment
-
-
-def _check_templates(environment: jinja2.Environment) -> None:
-    try:
-        for name in environment.list_templates(extensions=["html"]):
-            environment.get_template(name)
-    except jinja2.TemplateSyntaxError as error:
-        where = f"{error.filename or error.name}, line {error.lineno}"
-        raise ConfigError(str(error.message), where=where, section="tfa", key="template_dir") from error
