@@ -28,10 +28,10 @@ verifiers.totp verifiers.email verifiers.recovery
 passrecord
 verdicts
 accounts challenges limiter link mail passes quarantine
-stores.opening realm
+stores.opening realm upstream_answer
 gate services stepup streaming whoami
 linking
-accesslog admission answers attempt health mailing outside proxy_answer proxy_request replies upstream
+accesslog admission answers attempt health mailing outside proxy_answer proxy_request question replies upstream
 adoption reverse_proxy routes
 proving rebinding standing
 attempts enrolling hotpath page turn

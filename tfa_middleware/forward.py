@@ -17,8 +17,9 @@ from tfa_middleware.config_values import Place
 from tfa_middleware.errors import BadRequest, TwoFactorError
 from tfa_middleware.hold import Environ, HeaderList, StartResponse
 from tfa_middleware.privatefile import read_private
+from tfa_middleware.question import BODY, SECRET, Question, described, plain
 from tfa_middleware.realm import PROTECTED, PUBLIC, Realm
-from tfa_middleware.request import Request, has_body
+from tfa_middleware.request import Request
 from tfa_middleware.routes import Routes
 from tfa_middleware.services import Services
 from tfa_middleware.sessionlike import SESSION_NAMES
@@ -31,12 +32,6 @@ from tfa_middleware.turn import Action, Turn
 #: through the gate. nginx takes these three, and nothing else, for an answer. They never reach a browser, so the 401
 #: challenges nobody.
 PAST, BARE, THROUGH = "204 No Content", "401 Unauthorized", "403 Forbidden"
-_SECRET, _BODY = "HTTP_X_TFA_SECRET", "HTTP_X_TFA_BODY"
-_METHOD, _URI, _HOST = "HTTP_X_FORWARDED_METHOD", "HTTP_X_FORWARDED_URI", "HTTP_X_FORWARDED_HOST"
-#: What is said of the front server's question, not of the request that it asks about.
-_OF_THE_QUESTION = frozenset(
-    {_SECRET, _METHOD, _URI, _HOST, "HTTP_UPGRADE", "HTTP_CONNECTION", "RAW_URI", "REQUEST_URI"}
-)
 #: Where a request "really" comes from or goes to, in words that a front server passes on. The gateway drops them.
 _MISLEADING = re.compile(
     r"HTTP_(?:FORWARDED|TRUE_CLIENT_IP|CLIENT_IP|CF_CONNECTING_IP|FASTLY_CLIENT_IP|FRONT_END_HTTPS|BASE_URL|REQUEST_URI"
@@ -44,12 +39,12 @@ _MISLEADING = re.compile(
     r"|SCRIPT_NAME|FORWARDED_(?!FOR$|PROTO$|PORT$|SERVER$)\w+|(?:REMOTE|ORIGINAL|REWRITE|HTTP_METHOD|METHOD|PROXY|ARR"
     r"|APPENGINE)\w*))"
 )
-_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,32}")
 #: A path in which no escape could hide a letter that means something.
 _PLAIN = re.compile(r"(?:[^%]|%20|%[89A-Fa-f][0-9A-Fa-f])*")
 _SHORTEST = 32
 #: A front server that relays puts headers of our answer into the request under the same names.
 _RELAYED = {"X-Tfa-Cookie": "Cookie", "X-Tfa-Authorization": "Authorization"}
+_REMEMBERED = 4096
 #: What becomes of requests that never reach the application as they are.
 _OUR_OWN = (gate.TO_CHALLENGE, gate.TO_ENTRY, gate.ASK, gate.PRESENTED)
 
@@ -66,24 +61,6 @@ def read_secret(settings: Settings) -> bytes:
     if not re.fullmatch(rb"[!-~]+", secret) or len(secret) < _SHORTEST:
         raise place.error(f"expected one word of at least {_SHORTEST} printable characters.", "secret_file")
     return secret
-
-
-def described(environ: Environ) -> Environ:
-    """The environ of the request that the front server asks about. Raises `BadRequest` where it does not say which."""
-    method, target = str(environ.get(_METHOD, "")), str(environ.get(_URI, ""))
-    mount = str(environ.get("SCRIPT_NAME", ""))
-    path, _, query = target.partition("?")
-    octets = unquote_to_bytes(path.encode("latin-1"))
-    inside = octets.decode("latin-1")
-    if not _TOKEN.fullmatch(method) or not path.startswith("/") or (mount and not inside.startswith(f"{mount}/")):
-        raise BadRequest("the front server does not say which request it asks about")
-    kept = {key: value for key, value in environ.items() if key not in _OF_THE_QUESTION}
-    host = environ.get(_HOST) or environ.get("HTTP_HOST", "")
-    told = {"REQUEST_METHOD": method, "PATH_INFO": inside[len(mount) :], "QUERY_STRING": query, "HTTP_HOST": host}
-    body = "1" if has_body(environ) else str(environ.get(_BODY, ""))
-    if str(environ.get("HTTP_UPGRADE", "")).lower() not in ("", "websocket"):
-        raise BadRequest("another protocol would go past every check")
-    return {**kept, **told, "REQUEST_URI": target, _BODY: body}
 
 
 class ForwardAuth:
@@ -104,31 +81,36 @@ class ForwardAuth:
         self._standings = standings
         self._judged = judged
         self._actions = actions
+        self._passes = services.passes
+        self._clock = services.clock
+        self._paths = {f"{self._prefix}auth", f"{self._prefix}auth/relay"}
+        self._past: dict[Question, str] = {}
+        self._names: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def asked(self, environ: Environ) -> bool:
         """Whether the front server asks: anybody else finds no such page."""
-        path = str(environ.get("PATH_INFO", ""))
-        if not self._secret or path not in (f"{self._prefix}auth", f"{self._prefix}auth/relay"):
+        if not self._secret or environ.get("PATH_INFO", "") not in self._paths:
             return False
-        given = str(environ.get(_SECRET, "")).encode("utf-8", "replace")
+        given = str(environ.get(SECRET, "")).encode("utf-8", "replace")
         return hmac.compare_digest(given, self._secret)
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one question. What cannot be decided is for the gate itself, which says why."""
         if str(environ["PATH_INFO"]).endswith("/relay"):
-            return self._relayed(described(environ), start_response)
+            return self._relayed(environ, start_response)
         try:
-            answer, headers = self._way(described(environ))
+            answer, headers = self._way(environ)
         except TwoFactorError:
             answer, headers = THROUGH, []
         return _said(answer, headers, start_response)
 
-    def _relayed(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+    def _relayed(self, question: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """The same for a front server that gives the browser what we answer in place of yes."""
-        answer, headers = self._way(environ)
+        answer, headers = self._way(question)
         if answer == PAST:
             headers = [(_RELAYED.get(name, name), value) for name, value in headers]
             return _said(answer, headers, start_response)
+        environ = described(question)
         route = self._routes.find(environ)
         if route.realm is not None:
             turn, action = self._judged(Request.of(environ, self._trusted), route.realm)
@@ -138,7 +120,16 @@ class ForwardAuth:
 
     # -- which way
 
-    def _way(self, environ: Environ) -> tuple[str, HeaderList]:
+    def _way(self, question: Environ) -> tuple[str, HeaderList]:
+        """At once where such a question was answered by yes before and the verdict of the pass is known."""
+        asked = plain(question)
+        name = self._past.get(asked) if asked else None
+        verdict = self._passes.verdict(name, question.get("HTTP_COOKIE", ""), self._clock()) if name else None
+        if verdict is not None:
+            return PAST, _words(verdict.record.user, verdict.cookie, verdict.authorization)
+        return self._found(described(question), asked)
+
+    def _found(self, environ: Environ, asked: Question | None) -> tuple[str, HeaderList]:
         route = self._routes.find(environ)
         if route.realm is None:  # our own pages, and what lies outside all realms
             return THROUGH, []
@@ -146,9 +137,18 @@ class ForwardAuth:
         if verdict is not None:
             request = Request(environ, route.address, self._trusted)
             if self._goes_past(request, route.realm, verdict.record.bindings, verdict.authorization):
+                self._remember(asked, route.name)
                 return PAST, _words(verdict.record.user, verdict.cookie, verdict.authorization)
             return THROUGH, []
         return self._by_the_law(Request.of(environ, self._trusted), route.realm)
+
+    def _remember(self, asked: Question | None, realm: str) -> None:
+        if asked:
+            if len(self._past) >= _REMEMBERED:
+                self._past, self._names = {}, {}
+            method, mount, host, target, names = asked
+            names = self._names.setdefault(names, names)  # browsers of one make send the same
+            self._past[method, mount, host, target, names] = realm
 
     def _by_the_law(self, request: Request, realm: Realm) -> tuple[str, HeaderList]:
         turn, action = self._judged(request, realm)
@@ -179,7 +179,7 @@ class ForwardAuth:
 
 def _acts(request: Request) -> bool:
     """Whether a request asks for a change; its body is not here, but the front server may tell of it."""
-    return request.acts or request.environ[_BODY] not in ("", "0")
+    return request.acts or request.environ[BODY] not in ("", "0")
 
 
 def _raw_path(request: Request) -> str:
@@ -201,7 +201,8 @@ def _as_it_is(
     if asked != request.mount + request.path_info:
         return False
     forwarded = request.forwarded("", bound, always=always, tokens=tokens, passed=True, authorization=header)
-    dropped = environ.keys() - forwarded.keys() - {"HTTP_COOKIE", _BODY}
+    # Only headers go past; what else stands in the environ is our own server's.
+    dropped = {key for key in environ.keys() - forwarded.keys() if key.startswith("HTTP_")} - {"HTTP_COOKIE", BODY}
     misleading = any(_MISLEADING.fullmatch(key) for key in environ)
     return not dropped and not misleading and forwarded["QUERY_STRING"] == environ["QUERY_STRING"]
 

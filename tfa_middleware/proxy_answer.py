@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 from urllib.parse import urlsplit
 
 from tfa_middleware.hold import HeaderList
@@ -18,6 +19,7 @@ _HOP = frozenset(
 #: A Connection header of the console cannot take these away.
 _KEPT = frozenset({"set-cookie", "content-length", "content-type", "content-encoding", "cache-control", "location"})
 _ADDRESSES = frozenset({"location", "content-location"})
+_REWRITTEN = _ADDRESSES | {"refresh", "set-cookie"}
 _REFRESH = re.compile(r"(\s*[\d.]+\s*[;,]\s*(?:url\s*=\s*)?)(['\"]?)(.*?)\2\s*", re.IGNORECASE | re.DOTALL)
 _ATTRIBUTE = re.compile(r"\s*(domain|path)\s*=\s*(.*?)\s*", re.IGNORECASE | re.DOTALL)
 _FOLD = re.compile(r"[\r\n]+[ \t]*")
@@ -86,18 +88,31 @@ class Names:
 
 def answer_headers(given: Iterable[tuple[str, str]], names: Names) -> HeaderList:
     """The headers in their order, each Set-Cookie a line of its own, in a form that WSGI servers accept."""
-    given = [(name, _CONTROL.sub("", _FOLD.sub(" ", value)).strip(" \t")) for name, value in given]
-    named = {one.strip().lower() for name, value in given if name.lower() == "connection" for one in value.split(",")}
-    chunked = any(name.lower() == "transfer-encoding" for name, _ in given)
-    dropped = _HOP | (named - _KEPT) | ({"content-length"} if chunked else set())
-    seen_length, found = False, []
-    for name, value in given:
-        low = name.lower()
-        if low in dropped or not _TOKEN.fullmatch(name) or (low == "content-length" and seen_length):
+    lines = [(name, _known(name), _clean(value)) for name, value in given]
+    dropped = {
+        one.strip().lower() for _, low, value in lines if low == "connection" for one in value.split(",")
+    } - _KEPT
+    if any(low == "transfer-encoding" for _, low, _ in lines):
+        dropped.add("content-length")
+    found = []
+    for name, low, value in lines:
+        if not low or low in _HOP or low in dropped:
             continue
-        seen_length = seen_length or low == "content-length"
-        found.append((name, _rewritten(low, value, names)))
+        if low == "content-length":
+            dropped.add(low)  # one is enough
+        found.append((name, _rewritten(low, value, names) if low in _REWRITTEN else value))
     return found
+
+
+@lru_cache(1024)
+def _known(name: str) -> str:
+    """A header's name in lower case; empty for what is none."""
+    return name.lower() if _TOKEN.fullmatch(name) else ""
+
+
+def _clean(value: str) -> str:
+    """A value without a control character; a folded one becomes one line."""
+    return _CONTROL.sub("", _FOLD.sub(" ", value)).strip(" \t") if _CONTROL.search(value) else value.strip(" \t")
 
 
 def _rewritten(name: str, value: str, names: Names) -> str:

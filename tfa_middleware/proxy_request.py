@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
@@ -35,9 +35,18 @@ _ORIGIN = re.compile(
 )
 #: What the gate decided on is not taken away by a Connection header that names it (case 95).
 _JUDGED = frozenset({"COOKIE", "AUTHORIZATION"})
+#: All that says where a request comes from.
+_ORIGINS = (
+    *("REMOTE_ADDR", "wsgi.url_scheme", "HTTP_HOST"),
+    *("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST"),
+)
+#: Remembered is only what is as short as browsers have it.
+_SHORT = 512
+_CONTROL = re.compile(r"[\x00\r\n]")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HOST = re.compile(r"[A-Za-z0-9._\-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
 _SAFE = "/:@!$&'()*+,;=~-._"
+_UNRESERVED = re.compile(r"/[A-Za-z0-9._~/-]*")
 _RAW_PATH = re.compile(r"/(?:[A-Za-z0-9._~!$&'()*+,;=:@/-]|%[0-9A-Fa-f]{2})*")
 
 
@@ -48,13 +57,22 @@ def target(environ: Environ, prefix: str = "") -> str:
     """
     path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     query = environ.get("QUERY_STRING", "")
-    octets = path.encode("latin-1")
     raw, mark, raw_query = str(environ.get("RAW_URI") or environ.get("REQUEST_URI") or "").partition("?")
-    same = _RAW_PATH.fullmatch(raw) and unquote_to_bytes(raw) == octets and raw_query == query
-    spelt = raw if same else quote(octets, safe=_SAFE)
-    if not spelt.startswith("/"):
-        spelt = f"/{spelt}"
+    same = raw_query == query and _says(raw, path)
+    spelt = raw if same else _spelt(path)
     return prefix + spelt + (f"?{_plain(query)}" if query or (same and mark) else "")
+
+
+def _says(raw: str, path: str) -> bool:
+    """Whether a target as it came says the very same path."""
+    if raw == path and _UNRESERVED.fullmatch(path):
+        return True
+    return bool(_RAW_PATH.fullmatch(raw)) and unquote_to_bytes(raw) == path.encode("latin-1")
+
+
+def _spelt(path: str) -> str:
+    spelt = path if _UNRESERVED.fullmatch(path) else quote(path.encode("latin-1"), safe=_SAFE)
+    return spelt if spelt.startswith("/") else f"/{spelt}"
 
 
 def _plain(query: str) -> str:
@@ -74,6 +92,12 @@ class Origin:
     @classmethod
     def of(cls, environ: Environ, trusted: tuple[Network, ...], base_url: str) -> Origin:
         """The origin of a request. Raises `BadRequest` for a Host that is none."""
+        facts = tuple((name, str(environ[name])) for name in _ORIGINS if name in environ)
+        read = _origin if sum(len(value) for _, value in facts) <= _SHORT else _origin.__wrapped__
+        return read(facts, trusted, base_url)
+
+    @classmethod
+    def _read(cls, environ: Environ, trusted: tuple[Network, ...], base_url: str) -> Origin:
         peer = str(environ.get("REMOTE_ADDR", ""))
         listed = _in(peer, trusted)
         before = str(environ.get("HTTP_X_FORWARDED_FOR", "")) if listed else ""
@@ -88,7 +112,8 @@ class Origin:
         chain = ", ".join([*hops, *([peer] if peer else [])])
         return cls(chain, Request(environ, NOWHERE, trusted).origin, scheme, named)
 
-    def headers(self) -> dict[str, str]:
+    @cached_property
+    def headers(self) -> Mapping[str, str]:
         """The headers that tell the console."""
         port = re.search(r":(\d+)$", self.host)
         found = {
@@ -101,18 +126,27 @@ class Origin:
         return {name: value for name, value in found.items() if value}
 
 
+@lru_cache(4096)
+def _origin(facts: tuple[tuple[str, str], ...], trusted: tuple[Network, ...], base_url: str) -> Origin:
+    """Browsers come again: an address is not read anew for each of their requests."""
+    return Origin._read(dict(facts), trusted, base_url)
+
+
 def headers(environ: Environ) -> dict[str, str]:
     """The client's headers that go along. Raises `BadRequest` for a value that no header can have."""
-    named = {one.strip().upper().replace("-", "_") for one in environ.get("HTTP_CONNECTION", "").split(",")} - _JUDGED
-    found = {}
-    for key, value in environ.items():
-        name = _sent_as(key)
-        if not name or key[5:] in named:
-            continue
-        if re.search(r"[\x00\r\n]", value):
-            raise BadRequest("a header holds a control character")
-        found[name] = value
+    connection = environ.get("HTTP_CONNECTION", "")
+    named = _named(connection) if len(connection) <= _SHORT else _named.__wrapped__(connection)
+    found = {name: value for key, value in environ.items() if (name := _sent_as(key)) and key not in named}
+    if _CONTROL.search("".join(found.values())):
+        raise BadRequest("a header holds a control character")
     return found
+
+
+@lru_cache(256)
+def _named(connection: str) -> frozenset[str]:
+    """What a Connection header takes away, by its keys in the environ."""
+    words = {one.strip().upper().replace("-", "_") for one in connection.split(",")} - _JUDGED
+    return frozenset(f"HTTP_{word}" for word in words)
 
 
 @lru_cache(4096)

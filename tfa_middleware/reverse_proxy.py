@@ -13,7 +13,6 @@ import ssl
 from collections.abc import Callable, Iterable, Iterator
 
 from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError, ReadTimeoutError
-from urllib3.response import HTTPResponse
 
 from tfa_middleware import proxy_request
 from tfa_middleware.errors import BadRequest, UpstreamError
@@ -22,12 +21,15 @@ from tfa_middleware.paths import Address, address, folded, under
 from tfa_middleware.proxy_answer import Names, answer_headers, status_line
 from tfa_middleware.proxy_request import BLOCK, Body, Origin
 from tfa_middleware.settings import Settings
-from tfa_middleware.upstream import BadAnswer, Connection, Upstream, exchange
+from tfa_middleware.upstream import Connection, Upstream, exchange
+from tfa_middleware.upstream_answer import Answer, BadAnswer
 
 _LOG = logging.getLogger("tfa_middleware")
 #: Not CONNECT, which asks for a tunnel, nor TRACE, which tells a script the cookies.
 _METHOD = re.compile(r"(?!(?:CONNECT|TRACE)$)[A-Za-z0-9!#$%&'*+.^_`|~-]{1,32}")
 _FAILURES = (HTTPError, http.client.HTTPException, OSError, ValueError)
+#: Paths and hosts remembered; beyond that the memory starts anew.
+_REMEMBERED, _SHORT = 4096, 512
 _HSTS = ("Strict-Transport-Security", "max-age=31536000")
 #: environ, what went wrong -> the answer to the browser.
 Trouble = Callable[[Environ, UpstreamError, StartResponse], Iterable[bytes]]
@@ -43,6 +45,7 @@ class ReverseProxy:
         self._settings = settings
         self._trouble = trouble
         self._upstreams = [Upstream(one, settings.folder) for one in settings.gateways]
+        self._chosen: dict[tuple[str, str, str], Upstream] = {}
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """One request, one answer. Raises `BadRequest` for a request that can be read in two ways."""
@@ -53,12 +56,11 @@ class ReverseProxy:
         except UpstreamError as error:
             _LOG.warning("%s", error)
             return self._trouble(environ, error, start_response)
-        bodiless = environ["REQUEST_METHOD"] == "HEAD" or response.status in (204, 304)
-        blocks = Blocks(upstream, connection, response, bodiless=bodiless)
+        blocks = Blocks(upstream, connection, response)
         try:
-            headers = answer_headers(response.headers.iteritems(), turn.names)
+            headers = answer_headers(response.headers, turn.names)
             headers += self._strictness(upstream, headers)
-            start_response(status_line(response.status, response.reason or ""), headers)
+            start_response(status_line(response.status, response.reason), headers)
         except BaseException:
             blocks.close()
             raise
@@ -66,12 +68,24 @@ class ReverseProxy:
 
     def _strictness(self, upstream: Upstream, headers: HeaderList) -> HeaderList:
         """https for a year (REQUIREMENTS G7), where the site has it and the console says nothing of its own."""
+        if not (upstream.settings.hsts and self._settings.tfa.base_url.startswith("https:")):
+            return []
         said = any(name.lower() == _HSTS[0].lower() for name, _ in headers)
-        wanted = upstream.settings.hsts and self._settings.tfa.base_url.startswith("https:")
-        return [_HSTS] if wanted and not said else []
+        return [] if said else [_HSTS]
 
     def _choose(self, environ: Environ) -> Upstream:
-        """The console whose host and longest path prefix take the request."""
+        """The console whose host and longest path prefix take the request, remembered by path and host."""
+        key = (environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", ""), environ.get("HTTP_HOST", ""))
+        found = self._chosen.get(key)
+        if found is None:
+            found = self._chosen_for(environ)
+            if len(self._chosen) >= _REMEMBERED:
+                self._chosen = {}
+            if sum(map(len, key)) <= _SHORT:
+                self._chosen[key] = found
+        return found
+
+    def _chosen_for(self, environ: Environ) -> Upstream:
         where = address(environ.get("SCRIPT_NAME", ""), environ.get("PATH_INFO", ""))
         host = re.sub(r":\d*$", "", str(environ.get("HTTP_HOST", ""))).lower()
         takers = [one for one in self._upstreams if not one.settings.match_host or host in one.settings.match_host]
@@ -109,14 +123,14 @@ class Turn:
         if not _METHOD.fullmatch(self._method):
             raise BadRequest("the method is none that goes through a gateway")
         self._target = proxy_request.target(environ, url.prefix)
-        self._headers = {"Host": host, **proxy_request.headers(environ), **origin.headers()}
+        self._headers = {"Host": host, **proxy_request.headers(environ), **origin.headers}
         if environ.get("CONTENT_TYPE"):
             self._headers["Content-Type"] = str(environ["CONTENT_TYPE"])
         self._body = body
         self._headers |= body.headers() if body else {}
         self.names = Names(url, host, f"{origin.scheme}://{origin.host or host}")
 
-    def ask(self) -> tuple[Connection, HTTPResponse]:
+    def ask(self) -> tuple[Connection, Answer]:
         """Send it, and read the head of the answer. Raises `UpstreamError`, `BadRequest`.
 
         Only what is safe to repeat takes a connection that was used before, for the console may be about to close it.
@@ -136,7 +150,7 @@ class Turn:
         except _FAILURES as error:
             raise failed(self._upstream, error) from None
 
-    def _over(self, connection: Connection) -> HTTPResponse:
+    def _over(self, connection: Connection) -> Answer:
         try:
             return exchange(connection, self._method, self._target, self._headers, self._body)
         except BaseException:
@@ -147,11 +161,10 @@ class Turn:
 class Blocks:
     """An answer's body, in blocks as they come. One that breaks off raises, so that the server cuts the connection."""
 
-    def __init__(self, upstream: Upstream, connection: Connection, response: HTTPResponse, *, bodiless: bool) -> None:
+    def __init__(self, upstream: Upstream, connection: Connection, response: Answer) -> None:
         self._upstream = upstream
         self._connection = connection
         self._response = response
-        self._bodiless = bodiless
         self._open = True
 
     def __iter__(self) -> Iterator[bytes]:
@@ -161,7 +174,7 @@ class Blocks:
         if not self._open:
             raise StopIteration
         try:
-            block: bytes = self._response.read1(BLOCK, decode_content=False)
+            block: bytes = self._response.read1(BLOCK)
         except _FAILURES as error:
             self.close()
             broken = failed(self._upstream, error)
@@ -171,7 +184,8 @@ class Blocks:
             return block
         self._open = False
         self._response.close()
-        self._connection.spent = self._connection.spent or self._bodiless  # a body that nobody expects may still come
+        # After an answer without a body, one that nobody expects may still come.
+        self._connection.spent = self._connection.spent or self._response.closes or self._response.bodiless
         self._upstream.give_back(self._connection)
         raise StopIteration
 

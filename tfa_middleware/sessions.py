@@ -56,8 +56,11 @@ class Tags:
 
     def __init__(self, keys: Keys, purpose: str, realm: str = "") -> None:
         self._keys = keys.derive(f"tag {purpose}", realm)
-        #: The tags of a cookie, newest key first: ``(name, value) -> tags``.
-        self.all = lru_cache(_REMEMBERED)(self._all)
+        self._known = lru_cache(_REMEMBERED)(self._all)
+
+    def all(self, name: str, value: str) -> tuple[str, ...]:
+        """The tags of a cookie, newest key first."""
+        return self._known(name, value)
 
     def _all(self, name: str, value: str) -> tuple[str, ...]:
         text = f"{name}\x00{value}".encode("utf-8", "surrogateescape")

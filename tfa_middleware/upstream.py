@@ -5,7 +5,6 @@ Needs urllib3, so it is imported only where a gateway is configured (the extra `
 
 from __future__ import annotations
 
-import http.client
 import socket
 import ssl
 import threading
@@ -14,78 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.response import HTTPResponse
-from urllib3.util import SKIP_HEADER
 
 from tfa_middleware.errors import ConfigError
 from tfa_middleware.settings import GatewaySettings
+from tfa_middleware.upstream_answer import Answer
 from tfa_middleware.upstream_url import UpstreamUrl
-
-#: What urllib3 would add of its own where the client sent none.
-_NOT_OURS = {"Accept-Encoding": SKIP_HEADER, "User-Agent": SKIP_HEADER}
-_BROKEN = ("MissingHeaderBodySeparatorDefect", "FirstHeaderLineIsContinuationDefect", "InvalidHeaderDefect")
-
-
-class BadAnswer(http.client.HTTPException):
-    """The console's answer can be read in more than one way; passing it on could give one browser another's answer."""
-
-
-class _Lines:
-    """The octets of a head, whose end must come: the standard library takes a cut one for whole."""
-
-    def __init__(self, source: Any) -> None:
-        self._source = source
-        self._begun = False
-
-    def readline(self, limit: int = -1) -> bytes:
-        """The next line."""
-        line: bytes = self._source.readline(limit)
-        if self._begun and not line:
-            raise BadAnswer("it broke off in its head")
-        self._begun = True
-        return line
-
-    def close(self) -> None:
-        """Close the source."""
-        self._source.close()
-
-
-class Head(http.client.HTTPResponse):
-    """An answer's head; interim answers (102, 103) are skipped, ambiguous framing is refused (RFC 9112 6.3)."""
-
-    def _read_status(self) -> tuple[str, int, str]:
-        while True:
-            found: tuple[str, int, str] = super()._read_status()  # type: ignore[misc]
-            if found[1] == http.HTTPStatus.SWITCHING_PROTOCOLS:
-                raise BadAnswer("it switched protocols, which nobody asked for")
-            if not 102 <= found[1] < 200:
-                return found
-            http.client.parse_headers(self.fp)
-
-    def begin(self) -> None:
-        """Read the head. Raises `BadAnswer`."""
-        source, self.fp = self.fp, _Lines(self.fp)  # type: ignore[assignment]
-        try:
-            super().begin()
-        finally:
-            self.fp = source
-        if any(type(defect).__name__ in _BROKEN for defect in self.msg.defects):
-            raise BadAnswer("a header line is malformed")
-        lengths = {value.strip() for value in self.msg.get_all("content-length", [])}
-        codings = [value.strip().lower() for value in self.msg.get_all("transfer-encoding", [])]
-        if len(lengths) > 1 or any(not (one.isascii() and one.isdigit()) for one in lengths):
-            raise BadAnswer("Content-Length is not one number")
-        if codings not in ([], ["chunked"]):
-            raise BadAnswer("the transfer coding is unknown")
 
 
 class _Plain(HTTPConnection):
-    response_class = Head
     used = spent = False
 
 
 class _Tls(HTTPSConnection):
-    response_class = Head
     used = spent = False
 
 
@@ -142,7 +81,7 @@ class Upstream:
         except BaseException:
             connection.close()
             raise
-        connection.timeout = float(self.settings.read_timeout)
+        connection.sock.settimeout(float(self.settings.read_timeout))
         return connection
 
     def _made(self, timeout: float) -> Connection:
@@ -173,21 +112,41 @@ class Upstream:
 
 def exchange(
     connection: Connection, method: str, target: str, headers: dict[str, str], body: Iterable[bytes] | None
-) -> HTTPResponse:
+) -> Answer:
     """One request, one answer's head. The body of neither is changed or kept; ``headers`` frame the request's body.
 
     A console may answer and close before it has read the whole body: then the connection serves no other request.
+    Raises `ValueError` for what no head can hold, and what `Answer` raises.
     """
-    known = {name.lower() for name in headers}
-    added = {name: value for name, value in _NOT_OURS.items() if name.lower() not in known}
-    options: dict[str, Any] = {"preload_content": False, "decode_content": False, "enforce_content_length": True}
+    plug = connection.sock
+    head = head_of(method, target, headers)
     try:
-        connection.request(method, target, body, {**headers, **added}, **options)
+        plug.sendall(head)
+        if body is not None:
+            _send(plug, body, chunked="Transfer-Encoding" in headers)
     except (BrokenPipeError, ConnectionResetError):
         if body is None:
             raise
         connection.spent = True
-    return connection.getresponse()
+    return Answer(plug.makefile("rb"), method)
+
+
+def head_of(method: str, target: str, headers: dict[str, str]) -> bytes:
+    """A request's head. Raises `ValueError` where it could be read as another one."""
+    lines = [f"{method} {target} HTTP/1.1", *[f"{name}: {value}" for name, value in headers.items()]]
+    text = "\r\n".join(lines)
+    breaks = len(lines) - 1
+    if text.count("\r") != breaks or text.count("\n") != breaks or "\0" in text or lines[0].count(" ") != 2:
+        raise ValueError("a control character or a blank that no head can hold")
+    return f"{text}\r\n\r\n".encode("latin-1")
+
+
+def _send(plug: Any, body: Iterable[bytes], *, chunked: bool) -> None:
+    for block in body:
+        if block:
+            plug.sendall(b"%x\r\n%b\r\n" % (len(block), block) if chunked else block)
+    if chunked:
+        plug.sendall(b"0\r\n\r\n")
 
 
 def _context(settings: GatewaySettings, folder: Path) -> ssl.SSLContext:

@@ -91,6 +91,22 @@ def test_a_handshake_goes_straight(still: Stage) -> None:  # A3
     assert still.ask("/socket", HTTP_UPGRADE="websocket", HTTP_CONNECTION="upgrade").code == PAST
 
 
+def test_what_our_own_server_says_of_itself_is_no_header(still: Stage) -> None:  # a server may give its variables along
+    assert still.ask("/private", TFA_HOME="/srv", JWT_SECRET="x", REMOTE_USER="root").code == PAST
+
+
+def test_a_yes_that_is_remembered_is_for_the_same_question_only(stage: Stage) -> None:  # A1, A14, A18
+    for _ in range(2):
+        assert stage.ask("/private").code == PAST
+        for target, facts in THROUGH_THE_GATE.values():
+            assert stage.ask(target, **facts).code == THROUGH, (target, facts)
+        for facts in ({"HTTP_CONTENT_LENGTH": "3"}, {"CONTENT_LENGTH": "3"}, {"HTTP_X_TFA_BODY": "chunked"}):
+            assert stage.ask("/private", **facts).code == (PAST if "HTTP_CONTENT_LENGTH" in facts else THROUGH)
+        assert stage.ask("/private", cookie="sid=x").code == THROUGH
+    stage.bench.services.passes.end_all("user", "alice")
+    assert stage.ask("/private").code == THROUGH
+
+
 def test_a_realm_that_asks_after_queries_has_them_go_through_the_gate(tmp_path: Path) -> None:  # i
     stage = staged(tmp_path, whoami_again="query")
     stage.client = stage.passed()

@@ -21,6 +21,7 @@ from tfa_middleware import (
     quarantine,
     rebinding,
     sessions,
+    verdicts,
 )
 from tfa_middleware.verifiers import totp
 
@@ -55,7 +56,7 @@ def bound_to_anything(patch: pytest.MonkeyPatch) -> None:
 
 def no_look_at_news(patch: pytest.MonkeyPatch) -> None:
     """A worker keeps its verdicts, whatever other workers and operators do."""
-    patch.setattr(passes.Passes, "refresh", lambda self: None)
+    patch.setattr(verdicts.Verdicts, "refresh", lambda self: None)
 
 
 def codes_twice(patch: pytest.MonkeyPatch) -> None:

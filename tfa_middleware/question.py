@@ -1,0 +1,52 @@
+"""The front server's question: which request it asks about, and what of it the answer depends on."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import unquote_to_bytes
+
+from tfa_middleware.errors import BadRequest
+from tfa_middleware.hold import Environ
+from tfa_middleware.request import has_body
+
+SECRET, BODY = "HTTP_X_TFA_SECRET", "HTTP_X_TFA_BODY"
+_METHOD, _URI, _HOST = "HTTP_X_FORWARDED_METHOD", "HTTP_X_FORWARDED_URI", "HTTP_X_FORWARDED_HOST"
+#: What is said of the question, not of the request that it asks about.
+_OF_THE_QUESTION = frozenset(
+    {SECRET, _METHOD, _URI, _HOST, "HTTP_UPGRADE", "HTTP_CONNECTION", "RAW_URI", "REQUEST_URI"}
+)
+_TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,32}")
+#: Remembered are only addresses as short as most are, in octets.
+_SHORT = 512
+#: Method, mount point, host, target, names of the environ.
+Question = tuple[str, str, str, str, tuple[str, ...]]
+
+
+def described(environ: Environ) -> Environ:
+    """The environ of the request that the front server asks about. Raises `BadRequest` where it does not say which."""
+    method, target = str(environ.get(_METHOD, "")), str(environ.get(_URI, ""))
+    mount = str(environ.get("SCRIPT_NAME", ""))
+    path, _, query = target.partition("?")
+    octets = unquote_to_bytes(path.encode("latin-1"))
+    inside = octets.decode("latin-1")
+    if not _TOKEN.fullmatch(method) or not path.startswith("/") or (mount and not inside.startswith(f"{mount}/")):
+        raise BadRequest("the front server does not say which request it asks about")
+    kept = {key: value for key, value in environ.items() if key not in _OF_THE_QUESTION}
+    host = environ.get(_HOST) or environ.get("HTTP_HOST", "")
+    told = {"REQUEST_METHOD": method, "PATH_INFO": inside[len(mount) :], "QUERY_STRING": query, "HTTP_HOST": host}
+    body = "1" if has_body(environ) else str(environ.get(BODY, ""))
+    if str(environ.get("HTTP_UPGRADE", "")).lower() not in ("", "websocket"):
+        raise BadRequest("another protocol would go past every check")
+    return {**kept, **told, "REQUEST_URI": target, BODY: body}
+
+
+def plain(question: Environ) -> Question | None:
+    """All that the answer depends on, beside the pass; None where a value may matter that is not in it: of a query, a
+    body, an Authorization or an Upgrade, or the address is long. Of all other headers only the names matter."""
+    target = question.get(_URI, "")
+    if len(target) > _SHORT or "?" in target or question.get(BODY, "") not in ("", "0") or has_body(question):
+        return None
+    if question.get("HTTP_UPGRADE") or "HTTP_AUTHORIZATION" in question:
+        return None
+    host = question.get(_HOST) or question.get("HTTP_HOST", "")
+    return question.get(_METHOD, ""), question.get("SCRIPT_NAME", ""), host, target, tuple(question)
