@@ -28,24 +28,9 @@ SETTINGS: dict[str, dict[str, dict[str, str]]] = {
 }
 PATHS = ["/private"] * 12 + ["/two/x"] * 6 + ["/", "/a.png", "/static/x", "/api/x", "/login", "/logout", "/two", "/me"]
 ODD_PATHS = ["/private;x=1", "/private;sid=1", "//private", "/a/../private", "/%2e%2e/x", "/x\0", "/Login", "/two/../x"]
-HEADERS = [
-    "HTTP_X_AUTH_TOKEN",
-    "HTTP_REMOTE_USER",
-    "REMOTE_USER",
-    "HTTP_X_TFA_USER",
-    "HTTP_X_ODD",
-    "HTTP_AUTHORIZATION",
-    "HTTP_X_ODD",
-]
+HEADERS = ["HTTP_X_AUTH_TOKEN", "HTTP_REMOTE_USER", "REMOTE_USER", "HTTP_X_TFA_USER", "HTTP_AUTHORIZATION"]
 MORE = ["HTTP_X_API_KEY", "HTTP_TRANSFER_ENCODING", "HTTP_UPGRADE", "CONTENT_LENGTH", "HTTP_X_REQUESTED_WITH", "http_x"]
-FURTHER = [
-    "HTTP_SEC_FETCH_DEST",
-    "REQUEST_URI",
-    "HTTP_X_HTTP_METHOD",
-    "HTTP_COOKIE2",
-    "HTTP_X_FORWARDED_FOR",
-    "HTTP_X_ODD",
-]
+FURTHER = ["HTTP_SEC_FETCH_DEST", "REQUEST_URI", "HTTP_X_HTTP_METHOD", "HTTP_X_FORWARDED_FOR", "HTTP_X_ODD"]
 VALUES = ["", "0", "1", "alice", "document", "empty", "Basic YTpi", "Bearer x", "Digest x", "websocket", "10.0.0.1"]
 SAID = [
     ("Content-Type", "text/html"), ("content-type", "text/plain"), ("Set-Cookie", "sid=new; Path=/"),
@@ -55,29 +40,8 @@ SAID = [
     ("Cache-control", "s-maxage=3"), ("Set-Cookie", "sid=y; Path=/elsewhere; Max-Age=0"), ("Set-Cookie", "=sid"),
     ("Set-Cookie", "ui=2"), ("Location", "/private"), ("ETag", '"1"'), ("WWW-Authenticate", "Basic x"),
 ]  # fmt: skip
-APPENDED = [
-    "x=1",
-    "ui=dark",
-    "ui=b c",
-    "sid=evil",
-    "SID=evil",
-    "s.d=1",
-    "s_d=1",
-    'q="sid=1"',
-    "",
-    "=sid",
-    "tfa-user2=z",
-]
-LIKE_OURS = [
-    "tfa-user=z",
-    "TFA-USER=z",
-    "x=tfa-user",
-    "=tfa-user=z",
-    "__Host-tfa-user=z",
-    "tfa-user",
-    "tfa-user2=z",
-    "theme=1",
-]
+APPENDED = ["x=1", "ui=dark", "ui=b c", "sid=evil", "SID=evil", "s.d=1", "s_d=1", 'q="sid=1"', "", "=sid"]
+LIKE_OURS = ["tfa-user=z", "TFA-USER=z", "x=tfa-user", "=tfa-user=z", "__Host-tfa-user=z", "tfa-user2=z", "theme=1"]
 
 
 class Plan:
