@@ -31,19 +31,10 @@ class Passes:
     # -- the hot path
 
     def verdict(self, realm: str, cookie: str, now: float, authorization: str = "") -> Verdict | None:
-        """The verdict kept for this very Cookie header and Authorization, if it still holds. The use of the pass is
-        written back once in `SEEN_EVERY` seconds."""
+        """The verdict kept for this very Cookie header and Authorization, if it still holds: for `SEEN_EVERY` seconds
+        at most, so that whatever went wrong with the news of a change is found out by then."""
         found = self.verdicts.find(realm, cookie, authorization)
-        if found is None or not found.since <= now < found.record.expires():
-            return None
-        return found if now < found.until else self._seen_again(realm, cookie, found, now)
-
-    def _seen_again(self, realm: str, cookie: str, found: Verdict, now: float) -> Verdict | None:
-        into = self.verdicts.known
-        record = self.touch(found.record, now)
-        if record is None:
-            return None
-        return self.verdicts.keep(into, realm, cookie, Verdict(record, found.cookie, found.authorization))
+        return found if found is not None and found.since <= now < found.until else None
 
     # -- one pass
 

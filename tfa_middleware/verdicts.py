@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from tfa_middleware.model import CLOCK_SKEW
 from tfa_middleware.passrecord import Pass
-from tfa_middleware.stores.base import Store
+from tfa_middleware.stores.base import Entry, Store
 
 #: Seconds within which every worker has seen that a pass ended.
 POLL = 1.0
@@ -50,7 +50,7 @@ class Verdicts:
     def __init__(self, store: Store, stamp: Callable[[], str]) -> None:
         self._store = store
         self._stamp = stamp
-        self._seen: tuple[bytes, str] | None = None
+        self._seen: tuple[Entry | None, str] | None = None
         #: Those that hold, unless a look is `due`. Never emptied, but replaced.
         self.known: Known = {}
         #: The `time.monotonic` of the next look at the store.
@@ -67,8 +67,8 @@ class Verdicts:
         moment = time.monotonic()
         if moment < self.due:
             return
-        entry = self._store.get(_GENERATION)
-        current = (entry.value if entry else b"", self._stamp())
+        # The whole entry: a store that fell back (a failover) comes to the same number again, not to the same version.
+        current = (self._store.get(_GENERATION), self._stamp())
         if current != self._seen:
             self.forget()
         self._seen = current

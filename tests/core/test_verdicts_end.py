@@ -15,6 +15,7 @@ from support.bench import Bench
 from tfa_middleware import passes, verdicts
 from tfa_middleware.keys import Keys
 from tfa_middleware.stores.memory import MemoryStore
+from tfa_middleware.verdicts import SEEN_EVERY
 
 POLL = 0.05
 
@@ -85,6 +86,39 @@ def test_a_line_that_an_operator_deletes_ends_it_within_one_look(stage: Stage) -
     client = inside(stage)
     path = stage.bench.folder / "TFARecs.dat"
     path.write_text("".join(line for line in path.read_text().splitlines(True) if "mallory" not in line))
+    time.sleep(1.2 * POLL)
+    assert not served(stage, client)
+
+
+def test_a_store_that_fell_back_is_believed_all_the_same(stage: Stage) -> None:  # A14
+    """A failover loses the last writes: then the number of ended passes comes to what it was a second time."""
+    store, worker = stage.bench.services.store, another_worker(stage)
+    client = stage.passed("mallory")
+    before = dict(store._rows)
+    worker.services.passes.end("user", "nobody")
+    number = store.get("generation").value
+    stage.bench.services.passes.verdicts.forget()
+    time.sleep(1.2 * POLL)
+    stage.bench.services.passes.verdicts.refresh()
+    store._rows = before
+    stage.bench.services.passes.verdicts.due = time.monotonic() + 60  # between two looks
+    assert served(stage, client)
+    worker.services.passes.end_all("user", "mallory")
+    assert store.get("generation").value == number
+    stage.bench.services.passes.verdicts.due = float("-inf")
+    assert not served(stage, client)
+
+
+def test_a_change_that_nobody_was_told_of_counts_within_a_minute(tmp_path: Path) -> None:  # A14
+    """Whoever writes an account dies before the stamp moves again; this worker looked a moment before."""
+    sections = {"tfa": {"accounts": "store"}}
+    stage = Stage(tmp_path, Console(IN_PLACE), store=MemoryStore(), sections=sections)
+    client = inside(stage)
+    store = stage.bench.services.store
+    stamp = store._rows["accounts-stamp"]
+    ELSEWHERE["switched off"](Bench(stage.console, tmp_path, sections, store=store))
+    store._rows["accounts-stamp"] = stamp
+    stage.bench.clock.pass_by(SEEN_EVERY + 1)
     time.sleep(1.2 * POLL)
     assert not served(stage, client)
 
