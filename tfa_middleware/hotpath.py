@@ -40,6 +40,7 @@ _VARY = ("Vary", "Cookie")
 _CAREFUL = frozenset((REMARK, "HTTP_AUTHORIZATION", "HTTP_UPGRADE", "HTTP_TRANSFER_ENCODING"))
 _PAGE = (None, "document")
 _REMEMBERED = 4096
+_LONGEST = 128  # characters of a name that is remembered
 _SLOW = 0.05 * POLL
 
 
@@ -132,7 +133,7 @@ class HotPath:
         """The names that must not reach the application, of an environ in which some are new; None where one of them
         asks for more than leaving it out. The others are remembered."""
         new = environ.keys() - self._plain
-        if not _CAREFUL.isdisjoint(new):
+        if not _CAREFUL.isdisjoint(new) or any(len(name) > _LONGEST for name in new):
             return None
         dropped = [name for name in new if is_credential(name)]
         if len(self._plain) > _REMEMBERED:

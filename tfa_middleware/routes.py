@@ -16,6 +16,8 @@ from tfa_middleware.services import Services
 
 #: Paths and hosts remembered; beyond that the memory starts anew.
 REMEMBERED = 8192
+#: Characters of a path that is remembered, so that odd ones do not fill the memory.
+LONGEST = 512
 #: What tells the plain requests from the others.
 ASKED = itemgetter("REQUEST_METHOD", "HTTP_HOST", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING")
 
@@ -57,6 +59,8 @@ class Routes:
         if route is None:
             request = Request.of(environ)
             route = self._made(request, cut=request.path_info != key[1])
+            if len(key[1]) > LONGEST:
+                return route
             if len(self._known) >= REMEMBERED:
                 self._known = {}
             self._known[key] = route

@@ -60,6 +60,7 @@ def test_a_plain_request_goes_the_hot_path(stage: Stage) -> None:  # H13
         {"PATH_INFO": "/login"},
         {"PATH_INFO": "/private;x=1"},
         {"PATH_INFO": "/never/seen"},
+        {"HTTP_" + "X" * 200: "1"},
     ],
     ids=str,
 )
