@@ -24,6 +24,7 @@ VISITOR, PENDING, PASSED = "visitor", "pending", "passed"
 VISITOR_LIFETIME = 24 * 3600
 MAX_BINDINGS = 60
 _REMEMBERED = 2048
+_LONGEST = 4096  # characters of a value that is remembered: no cookie of ours, nor of most browsers, is longer
 _TOMBSTONE = ""
 Bindings = Mapping[str, tuple[str, ...]]
 
@@ -60,7 +61,7 @@ class Tags:
 
     def all(self, name: str, value: str) -> tuple[str, ...]:
         """The tags of a cookie, newest key first."""
-        return self._known(name, value)
+        return self._known(name, value) if len(value) <= _LONGEST else self._all(name, value)
 
     def _all(self, name: str, value: str) -> tuple[str, ...]:
         text = f"{name}\x00{value}".encode("utf-8", "surrogateescape")
@@ -107,7 +108,7 @@ class SessionCookie:
     def read(self, pairs: list[tuple[str, str]], now: float) -> Session:
         """The session of a request's cookies; a fresh visitor where there is none, it is forged, or it comes twice."""
         values = [value for name, value in pairs if self._is_ours(name, value)]
-        session = self._signed(values[0]) if len(values) == 1 else None
+        session = self._signed(values[0]) if len(values) == 1 and len(values[0]) <= _LONGEST else None
         if session is None or (session.state == VISITOR and session.issued + VISITOR_LIFETIME < now):
             return visitor(now)
         return session
@@ -115,7 +116,7 @@ class SessionCookie:
     def passed(self, header: str, named: Mapping[str, str]) -> str:
         """The session id of a passed session, of a Cookie header of plain pairs; empty where it is anything else."""
         value = named.get(self.name)
-        if value is None or header.lower().count(self.name.lower()) != 1:
+        if value is None or len(value) > _LONGEST or header.lower().count(self.name.lower()) != 1:
             return ""
         session = self._signed(value)
         return session.id if session is not None and session.state == PASSED else ""

@@ -50,20 +50,25 @@ class Standings:
         self._ours = {one.cookie.name for one in services.map.realms.values()}
 
     def found(self, realm: Realm, header: str) -> Verdict | None:
-        """The verdict for a Cookie header without an Authorization, read from the store and kept; None wherever more
-        than a look-up is needed, or there is no pass."""
-        into, named = self._passes.verdicts.known, cookies.simple(header)
+        """The verdict for a Cookie header without an Authorization, kept; None wherever more than a look-up is needed,
+        or there is no pass. The pass is read from the store unless this worker has a verdict of it already."""
+        verdicts, named = self._passes.verdicts, cookies.simple(header)
+        into = verdicts.known
         identity = realm.cookie.passed(header, named) if named else ""
-        record = self._passes.get(realm.name, identity) if identity else None
+        known = into.get((realm.name, identity)) if identity else None
+        record = known.record if known else self._passes.get(realm.name, identity) if identity else None
         if named is None or record is None or not self._fresh(realm, record):
             return None
-        print_, stamp = realm.accounts.seen(record.user)
         jar = cookies_of(realm, record, named)
-        if record.fingerprint != print_ or not vouches(realm, record, jar):
+        if not vouches(realm, record, jar):
             return None
         if len(named) > len(jar) + 1:
             self._report_dropped(realm, record, named, jar)
-        return self._passes.verdicts.keep(into, realm.name, header, Verdict(record, cookies.header(jar)), stamp)
+        verdict = Verdict(record, cookies.header(jar))
+        if known:
+            return verdicts.add(into, realm.name, header, verdict)
+        print_, stamp = realm.accounts.seen(record.user)
+        return verdicts.keep(into, realm.name, header, verdict, stamp) if record.fingerprint == print_ else None
 
     def _fresh(self, realm: Realm, record: Pass) -> bool:
         """Whether a pass lives, its use need not be written back yet, and it asks for no Authorization beside."""

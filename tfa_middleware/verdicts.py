@@ -20,7 +20,10 @@ from tfa_middleware.stores.base import Entry, Store
 POLL = 1.0
 #: Seconds after which the use of a pass is written back, so that it does not end as idle.
 SEEN_EVERY = 60
-CACHE = 20_000
+#: Entries of the memory: two for the first Cookie header of a session, one for each more.
+CACHE = 40_000
+#: Characters of a Cookie header that is remembered.
+LONGEST = 8192
 _GENERATION = "generation"
 
 
@@ -40,8 +43,8 @@ class Verdict:
         self.until = min(self.record.expires(), self.record.seen + SEEN_EVERY)
 
 
-#: Realm, Cookie header, Authorization -> verdict.
-Known = dict[tuple[str, str, str], Verdict]
+#: Realm, Cookie header, Authorization -> verdict; and realm, session id -> a verdict of that pass.
+Known = dict[tuple[str, ...], Verdict]
 
 
 class Verdicts:
@@ -78,10 +81,17 @@ class Verdicts:
         """Remember what a Cookie header is worth. ``into`` is what was `known` before the pass was read, ``stamp`` that
         of the accounts when its account was (the present one if None). It is not kept where an account changed since
         the last look, for it could change back before the next one; the memory is bounded: when full it starts anew."""
-        if len(self.known) >= CACHE:
-            self.forget()
         if self._seen is None or self._seen[1] == (self._stamp() if stamp is None else stamp):
-            into[realm, header, verdict.authorization] = verdict
+            self.add(into, realm, header, verdict)
+        return verdict
+
+    def add(self, into: Known, realm: str, header: str, verdict: Verdict) -> Verdict:
+        """`keep` one more of a pass that was found in ``into``: it holds as long as the one before it."""
+        if len(self.known) + 2 > CACHE:
+            self.forget()
+        if len(header) > LONGEST:
+            return verdict
+        into[realm, header, verdict.authorization] = into[realm, verdict.record.id] = verdict
         return verdict
 
     def tell(self) -> None:

@@ -27,7 +27,7 @@ SUBJECTS = {
     "bare": (400, "bare application"),
     "noop": (400, "no-op middleware"),
     "hot": (400, "ours, a passed request"),
-    "cold": (40, "ours, the verdict not cached"),
+    "cold": (40, "ours, a session not seen before"),
 }
 _COUNT = re.compile(r"I\s+refs:\s+([\d,]+)")
 

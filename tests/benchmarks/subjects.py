@@ -107,7 +107,13 @@ def ours(folder: Path) -> Iterator[Subject]:
     header = "; ".join(f"{name}={value}" for name, value in browser.cookies.items())
     wrapped = TwoFactorMiddleware(bare, settings)
     yield Subject("ours, a passed request", "bare", wrapped, fresh(header))
-    yield Subject("ours, the verdict not cached", "bare", wrapped, changing(header))
+    yield Subject("ours, another Cookie header", "bare", wrapped, changing(header))
+
+    def forgetful(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        wrapped._services.passes.verdicts.forget()
+        return wrapped(environ, start_response)
+
+    yield Subject("ours, a session not seen before", "bare", forgetful, fresh(header))
     yield Subject("ours, a visitor", "bare", wrapped, fresh("theme=dark"), status="403")
 
 

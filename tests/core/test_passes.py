@@ -278,6 +278,13 @@ def test_the_memory_of_verdicts_is_bounded(passes: Passes, monkeypatch: pytest.M
     assert passes.verdict("user", f"{HEADER}24", START)
 
 
+def test_a_header_of_many_kilobytes_is_not_remembered(passes: Passes) -> None:
+    one = started(passes, record())
+    passes.verdicts.refresh()
+    passes.verdicts.keep(passes.verdicts.known, "user", "a" * 9000, Verdict(one, "sid=x"))
+    assert not passes.verdicts.known
+
+
 def test_a_store_that_is_down_is_an_error_not_a_verdict(
     passes: Passes, moment: Moment, monkeypatch: pytest.MonkeyPatch
 ) -> None:

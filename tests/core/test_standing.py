@@ -63,11 +63,17 @@ class Scene:
     def standing(self, jar: dict[str, str] | str = GOOD, state: str = PASSED) -> Standing:
         """The standing; what is found at one look, where anything is, is the same."""
         request = self.request(jar, state)
+        self.look()
         found = self.standings.found(self.realm, request.cookie_header)
         standing = self.standings.of(request, self.realm)
         if found is not None:
             assert (found.record, found.cookie) == (standing.record, cookies.header(standing.jar))
         return standing
+
+    def look(self) -> None:
+        """A second later: a worker looks whether anything ended."""
+        self.services.passes.verdicts.due = float("-inf")
+        self.services.passes.verdicts.refresh()
 
     def found(self, header: str) -> Verdict | None:
         return self.standings.found(self.realm, header)
@@ -296,7 +302,24 @@ def test_what_changed_is_not_found(ends: Callable[[Scene], object], scene: Scene
     header = scene.request().cookie_header
     assert scene.found(header)
     ends(scene)
+    scene.look()
     assert scene.found(header) is None
+
+
+def test_another_header_of_a_known_pass_needs_no_look(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    ours = scene.request("").cookie_header.partition(";")[0]
+    assert scene.found(f"{ours}; sid=raw")
+    monkeypatch.setattr(scene.services.store, "get", lambda _: 1 / 0)
+    found = scene.found(f"{ours}; sid=raw; visits=2")
+    assert found
+    assert found.cookie == "sid=raw"
+    assert scene.found(f"{ours}; sid=other; visits=2") is None
+
+
+def test_a_session_id_in_the_place_of_a_header_finds_nothing(scene: Scene) -> None:
+    assert scene.found(scene.request().cookie_header)
+    assert scene.services.passes.verdict("user", "the-id", scene.bench.clock.now) is None
+    assert scene.services.passes.verdict("user", "", scene.bench.clock.now, "the-id") is None
 
 
 def test_a_known_header_is_known_at_once(scene: Scene) -> None:

@@ -57,10 +57,14 @@ NOTICED: dict[str, list[tuple[str, str, str]]] = {
         ("passrecord", "return min(self.until, self.seen + self.idle)", "return max(self.until, self.seen)"),
     ],
     f"{PASSES}_a_verdict_ends_with_its_pass": [
-        ("passes", "not found.since <= now < found.record.expires():", "False:"),
+        ("passes", "found is not None and found.since <= now < found.until", "found"),
     ],
     f"{PASSES}_a_verdict_that_was_worked_out_while_something_ended_is_not_kept": [
-        ("verdicts", "into[realm, header, verdict.authorization]", "self.known[realm, header, verdict.authorization]"),
+        (
+            "verdicts",
+            "into[realm, header, verdict.authorization] =",
+            "self.known[realm, header, verdict.authorization] =",
+        ),
     ],
     f"{PASSES}_a_verdict_of_an_ended_pass_is_gone_at_once_here_and_soon_elsewhere": [
         ("verdicts", "self._store.incr(_GENERATION, ttl=10 * 365 * 86400)", "pass"),
