@@ -13,7 +13,7 @@ from html import escape
 #: What is shown, and how it is called, from top to bottom. What was not measured is left out.
 SHOWN: Mapping[str, str] = {
     "ours, a passed request": "tfa_middleware, passed request",
-    "ours, another Cookie header": "tfa_middleware, another Cookie header",
+    "ours, another Cookie header": "tfa_middleware, cookies changed",
     "ours, a session not seen before": "tfa_middleware, first request",
     "WebOb wsgify": "WebOb, wsgify",
     "repoze.who, auth_tkt": "repoze.who, auth_tkt",
