@@ -108,7 +108,8 @@ def rows(sizes: Sequence[Size]) -> Iterator[str]:
 def _cell(name: str, size: Size, first: Size) -> str:
     value = size.figures[name]
     shown = f"{value:.0f}" if value >= 100 else f"{value:.3g}"
-    return shown if size is first else f"{shown} ({value / first.figures[name]:.1f})"
+    base = first.figures[name]
+    return shown if size is first or not base else f"{shown} ({value / base:.1f})"
 
 
 def sizes_of(text: Sequence[int], accounts: Sequence[int], sessions: Sequence[int]) -> list[Size]:
