@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import socket
+import time
 
 import pytest
 from attacks.wire import request
@@ -30,7 +31,8 @@ TARGETS = {
 def test_a_target_arrives_as_it_was_sent(sent: str, stage: Stage) -> None:  # case 105
     before = len(stage.up.seen)
     assert stage.get(sent).status == 200
-    assert [one.line for one in stage.up.seen[before:]] == [f"GET {TARGETS[sent]} HTTP/1.1"]
+    lines = [one.line for one in stage.up.seen[before:] if "/half" not in one.line]
+    assert lines == [f"GET {TARGETS[sent]} HTTP/1.1"]
 
 
 @pytest.mark.parametrize("sent", [b"/caf\xc3\xa9?q=\xc3\xa9", b"//open//x", b"http://evil.test/open/x", b"/open/../x"])
@@ -171,6 +173,7 @@ def test_a_client_that_stops_in_the_middle_makes_no_whole_request(stage: Stage) 
     head = b"POST /half HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
     stage.wire.raw(head + b"Content-Length: 100000\r\n\r\nhalf", end=True)
     stage.wire.raw(head + b"Transfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n", end=True)
+    time.sleep(1.5)  # what a busy worker began late must not arrive in another test
     assert [one for one in stage.up.of("/half") if one.size >= 100000 or one.all("transfer-encoding")] == []
 
 
