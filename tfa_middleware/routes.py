@@ -16,7 +16,7 @@ from tfa_middleware.services import Services
 
 #: Paths and hosts remembered; beyond that the memory starts anew.
 REMEMBERED = 8192
-#: Characters of a path that is remembered, so that odd ones do not fill the memory.
+#: Characters of a path or a host that is remembered, so that odd ones do not fill the memory.
 LONGEST = 512
 #: What tells the plain requests from the others.
 ASKED = itemgetter("REQUEST_METHOD", "HTTP_HOST", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING")
@@ -71,6 +71,8 @@ class Routes:
     def _remember(self, environ: Environ, route: Route) -> None:
         with suppress(KeyError):  # a server may leave empty ones out
             asked = ASKED(environ)
+            if len(asked[1]) > LONGEST:
+                return
             if asked not in self.plain and len(self.plain) >= REMEMBERED:
                 self.plain = {}
             self.plain[asked] = route
@@ -82,6 +84,8 @@ class Routes:
         if environ.get("PATH_INFO") in self._probes:
             return  # they answer the same to everybody, and probes call a machine by its address
         check_frame(environ, self._hosts)
+        if len(host) > LONGEST:
+            return
         if len(self._good_hosts) >= REMEMBERED:
             self._good_hosts = set()
         self._good_hosts.add(host)

@@ -55,6 +55,7 @@ def test_a_plain_request_goes_the_hot_path(stage: Stage) -> None:  # H13
         {"HTTP_UPGRADE": "websocket"},
         {"HTTP_AUTHORIZATION": "Basic YTpi"},
         {"HTTP_HOST": "never-seen.example"},
+        {"HTTP_HOST": "a" * 600},
         {"HTTP_ACCEPT": "text/html"},
         {"HTTP_COOKIE": "sid=x"},
         {"PATH_INFO": "/login"},
@@ -166,3 +167,13 @@ def test_a_pass_that_ends_meanwhile_gives_nothing_out(tmp_path: Path, monkeypatc
     reply = send(stage.app, asks(client))
     assert (reply.code, b"SECRET" in reply.body) != (200, True)
     assert b"SECRET" not in client.get("/private").body
+
+
+def test_no_long_path_or_host_is_remembered(stage: Stage) -> None:
+    client = stage.passed("mallory")
+    for more in ({"PATH_INFO": "/" + "a" * 600}, {"HTTP_HOST": "a" * 600}):
+        for _ in range(2):
+            send(stage.app, asks(client, **more))
+    routes = stage.app._routes
+    assert all(len(text) <= 512 for key in (*routes.plain, *routes._known) for text in key if isinstance(text, str))
+    assert all(len(host) <= 512 for host in routes._good_hosts)
