@@ -19,7 +19,7 @@ STAIRCASE = """
 errors declare model i18n authorization addresses hold parts paths
 foreign preset privatefile rawtext recode rendering response stores verifiers
 realm_settings
-settings codes cookies forms hold tags clock audit theme keys smtp serving
+settings codes cookies forms hold tags clock audit theme keys smtp serving octets
 sessionlike upstream_url
 stores.base verifiers.base stores.pool stores.record stores.filelook stores.filewrite
 stores.accountlines element held invites login notices pages request sessions smtp_url

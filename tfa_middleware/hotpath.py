@@ -31,7 +31,7 @@ from tfa_middleware.routes import ASKED, Route, Routes
 from tfa_middleware.services import Services
 from tfa_middleware.standing import Standings
 from tfa_middleware.streaming import Watch, watched
-from tfa_middleware.verdicts import POLL
+from tfa_middleware.verdicts import POLL, SLOW
 
 #: Headers of an answer whose values matter: who may keep the answer, and what changes a session.
 MATTERS = frozenset(("cache-control", "set-cookie", "set-cookie2", "vary"))
@@ -41,7 +41,7 @@ _CAREFUL = frozenset((REMARK, "HTTP_AUTHORIZATION", "HTTP_UPGRADE", "HTTP_TRANSF
 _PAGE = (None, "document")
 _REMEMBERED = 4096
 _LONGEST = 128  # characters of a name that is remembered
-_SLOW = 0.05 * POLL
+_SLOW = SLOW * POLL
 
 
 class HotPath:
@@ -89,14 +89,15 @@ class HotPath:
             del forwarded["HTTP_COOKIE"]
         record = verdict.record
         answer = self._app(forwarded, self._start(start_response, route, environ, record, moment))
-        return answer if type(answer) is list else watched(answer, self._watch(record, moment), forwarded)
+        if type(answer) is list and monotonic() - moment <= _SLOW:
+            return answer
+        return watched(answer, self._watch(record, moment), forwarded)
 
     def _start(
         self, start_response: StartResponse, route: Route, environ: Environ, record: Pass, began: float
     ) -> StartResponse:
         def start(status: str, headers: HeaderList, exc_info: ExcInfo | None = None) -> Callable[[bytes], Any]:
             try:
-                # What took long, with the age of a verdict, could outlast the wait of `Passes.suspend`.
                 if monotonic() - began > _SLOW and self._passes.get(record.realm, record.id) is None:
                     raise PassEnded("the pass ended while the application worked on the request")
                 for name, _ in headers:

@@ -27,7 +27,7 @@ from tfa_middleware.replies import Replies
 from tfa_middleware.request import Request
 from tfa_middleware.services import Services
 from tfa_middleware.streaming import Watch, Watched, watched, written
-from tfa_middleware.verdicts import POLL
+from tfa_middleware.verdicts import POLL, SLOW
 from tfa_middleware.whoami import ask, ask_beside
 
 #: Why a pass ended after the application was asked.
@@ -96,9 +96,8 @@ class Inside:
         return edit
 
     def _check_alive(self, record: Pass, began: float) -> None:
-        """A slow answer is not given out where its pass ended while the application worked on it. Slow is what, with
-        the age of a verdict, could outlast the wait of `Passes.suspend`."""
-        if time.monotonic() - began > 0.05 * POLL and self._services.passes.get(record.realm, record.id) is None:
+        """A slow answer is not given out where its pass ended while the application worked on it."""
+        if time.monotonic() - began > SLOW * POLL and self._services.passes.get(record.realm, record.id) is None:
             raise PassEnded("the pass ended while the application worked on the request")
 
     def logout(self, passage: Passage, start_response: StartResponse) -> Iterable[bytes]:

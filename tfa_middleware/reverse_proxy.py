@@ -28,6 +28,7 @@ _LOG = logging.getLogger("tfa_middleware")
 #: Not CONNECT, which asks for a tunnel, nor TRACE, which tells a script the cookies.
 _METHOD = re.compile(r"(?!(?:CONNECT|TRACE)$)[A-Za-z0-9!#$%&'*+.^_`|~-]{1,32}")
 _FAILURES = (HTTPError, http.client.HTTPException, OSError, ValueError)
+_TIMES = (TimeoutError, BlockingIOError, ReadTimeoutError, ConnectTimeoutError)
 #: Paths and hosts remembered; beyond that the memory starts anew.
 _REMEMBERED, _SHORT = 4096, 512
 _HSTS = ("Strict-Transport-Security", "max-age=31536000")
@@ -183,7 +184,6 @@ class Blocks:
         if block:
             return block
         self._open = False
-        self._response.close()
         # After an answer without a body, one that nobody expects may still come.
         self._connection.spent = self._connection.spent or self._response.closes or self._response.bodiless
         self._upstream.give_back(self._connection)
@@ -193,14 +193,13 @@ class Blocks:
         """Let go of a connection whose answer nobody reads to its end."""
         if self._open:
             self._open = False
-            self._response.close()
             self._connection.close()
 
 
 def failed(upstream: Upstream, error: Exception) -> UpstreamError:
     """What went wrong, in words that quote nothing of the request (K1)."""
     refused = isinstance(error, NewConnectionError)  # for urllib3 a kind of ConnectTimeoutError
-    if isinstance(error, TimeoutError | ReadTimeoutError | ConnectTimeoutError) and not refused:
+    if isinstance(error, _TIMES) and not refused:
         return UpstreamError(upstream.url.shown, "it did not answer in time", 504)
     cause = error.__cause__ or error
     reason = str(cause) if isinstance(cause, BadAnswer) else getattr(cause, "strerror", None)

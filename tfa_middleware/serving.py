@@ -15,6 +15,8 @@ from collections.abc import Iterator
 from types import FrameType
 from typing import Any
 
+from waitress import wasyncore
+
 from tfa_middleware.errors import ConfigError
 
 _LOG = logging.getLogger("tfa_middleware")
@@ -103,15 +105,11 @@ class _Told:
 
 def _turn(channels: Channels, seconds: float) -> None:
     """One look at all sockets, no longer than ``seconds``."""
-    from waitress import wasyncore
-
     wasyncore.loop(timeout=seconds, map=channels, count=1)
 
 
 def _drain(channels: Channels, end: float) -> int:
     """Let what is under way end until the moment ``end``, and close the rest. How much that was."""
-    from waitress import wasyncore
-
     for listener in [one for one in channels.values() if one.accepting]:
         # Its own close() would take the pipe away by which its threads say that an answer is ready.
         wasyncore.dispatcher.close(listener)

@@ -12,24 +12,24 @@ from typing import Any
 
 from tfa_middleware.errors import PassEnded
 from tfa_middleware.hold import Environ
-from tfa_middleware.verdicts import POLL
+from tfa_middleware.verdicts import POLL, SLOW
 
 
 class Watch:
-    """Asks ``lives`` before a block of an answer goes out, once in `POLL` seconds from ``began``, which is before the
-    application was called."""
+    """Asks ``lives`` before a block of an answer goes out: first where it took longer than `SLOW` allows since
+    ``began``, which is before the application was called, then once in `POLL` seconds."""
 
     def __init__(self, lives: Callable[[], bool], began: float | None = None) -> None:
         self._lives = lives
-        self._looked = time.monotonic() if began is None else began
+        self._due = (time.monotonic() if began is None else began) + SLOW * POLL
 
     def __call__(self) -> None:
         """Raise `PassEnded` where the answer must not go on."""
         moment = time.monotonic()
-        if moment - self._looked >= POLL:
+        if moment >= self._due:
             if not self._lives():
                 raise PassEnded("the pass ended while an answer was under way")
-            self._looked = moment
+            self._due = moment + POLL
 
 
 class Watched:
@@ -46,17 +46,28 @@ class Watched:
 
     def close(self) -> None:
         """Close the application's iterable."""
-        close = getattr(self._source, "close", None)
-        if close is not None:
-            close()
+        _close(self._source)
 
 
 def watched(source: Iterable[bytes], watch: Watch, environ: Environ) -> Iterable[bytes]:
-    """``source`` under a watch where it may take long: not a list, and not a file, which the server must know again
-    (H7)."""
+    """``source`` under a watch, which is over at once where all of it is there: a list, or a file, which the server
+    must know again (H7)."""
     wrapper = environ.get("wsgi.file_wrapper")
     file = hasattr(source, "read") or (isinstance(wrapper, type) and isinstance(source, wrapper))
-    return source if file or hasattr(source, "__len__") else Watched(source, watch)
+    if not (file or hasattr(source, "__len__")):
+        return Watched(source, watch)
+    try:
+        watch()
+    except BaseException:
+        _close(source)
+        raise
+    return source
+
+
+def _close(source: Iterable[bytes]) -> None:
+    close = getattr(source, "close", None)
+    if close is not None:
+        close()
 
 
 def written(write: Callable[[bytes], Any], watch: Watch) -> Callable[[bytes], Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import socket
 import ssl
+import struct
 import threading
 from collections.abc import Iterable
 from pathlib import Path
@@ -81,7 +82,7 @@ class Upstream:
         except BaseException:
             connection.close()
             raise
-        connection.sock.settimeout(float(self.settings.read_timeout))
+        _waits(connection.sock, self.settings.read_timeout)
         return connection
 
     def _made(self, timeout: float) -> Connection:
@@ -110,6 +111,17 @@ class Upstream:
             connection.close()
 
 
+def _waits(plug: Any, seconds: int) -> None:
+    """Let a connection be silent for so long. Of a plain socket the system measures that, which then raises
+    `BlockingIOError`: Python would ask before each call whether it can go on, and let other threads run meanwhile."""
+    if isinstance(plug, ssl.SSLSocket):
+        plug.settimeout(float(seconds))
+        return
+    plug.settimeout(None)
+    for side in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
+        plug.setsockopt(socket.SOL_SOCKET, side, struct.pack("@ll", seconds, 0))
+
+
 def exchange(
     connection: Connection, method: str, target: str, headers: dict[str, str], body: Iterable[bytes] | None
 ) -> Answer:
@@ -128,7 +140,7 @@ def exchange(
         if body is None:
             raise
         connection.spent = True
-    return Answer(plug.makefile("rb"), method)
+    return Answer(plug, method)
 
 
 def head_of(method: str, target: str, headers: dict[str, str]) -> bytes:

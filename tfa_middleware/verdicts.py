@@ -18,6 +18,9 @@ from tfa_middleware.stores.base import Entry, Store
 
 #: Seconds within which every worker has seen that a pass ended.
 POLL = 1.0
+#: The part of `POLL` that a request may take before its pass is looked at again: with the age of a verdict, what takes
+#: longer could outlast the wait of `Passes.suspend`.
+SLOW = 0.05
 #: Seconds after which the use of a pass is written back, so that it does not end as idle.
 SEEN_EVERY = 60
 #: Entries of the memory: two for the first Cookie header of a session, one for each more.

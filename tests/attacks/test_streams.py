@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import io
 import threading
 import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -72,3 +74,35 @@ def test_a_stream_waits_while_a_form_is_judged_and_stops_with_a_sign_out(tmp_pat
     time.sleep(0.2)
     with pytest.raises(PassEnded):
         next(blocks)
+
+
+class Late(Console):
+    """Announces its answer at once, and works on it for long: a list, or a file."""
+
+    def __call__(self, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
+        if environ["PATH_INFO"] not in ("/list", "/file"):
+            return super().__call__(environ, start)
+        start("200 OK", [("Content-Type", "text/plain")])
+        time.sleep(0.3)
+        secret = f"SECRET of {self.sessions.get(self._session(environ))}".encode()
+        return [secret] if environ["PATH_INFO"] == "/list" else Report(secret)
+
+
+class Report(io.BytesIO):
+    """A file that the application made."""
+
+
+@pytest.mark.parametrize("query", ["", "a=b"], ids=["hot", "careful"])
+@pytest.mark.parametrize("path", ["/list", "/file"])
+def test_a_slow_answer_does_not_go_out_after_its_pass(path: str, query: str, tmp_path: Path) -> None:  # A7, A14
+    stage = Stage(tmp_path, Late(IN_PLACE))
+    mallory = stage.passed()
+    facts = {"QUERY_STRING": query}
+    for _ in range(2):
+        assert mallory.get(path, **facts).body == b"SECRET of mallory"
+    with ThreadPoolExecutor() as beside:
+        answer = beside.submit(mallory.copy().get, path, **facts)
+        time.sleep(0.1)
+        mallory.press("sign_out", "/_tfa/user/")
+        assert answer.result().code == 403
+        assert b"SECRET" not in answer.result().body

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from typing import Any
 
 import pytest
 
@@ -12,30 +13,41 @@ from tfa_middleware.upstream_answer import Answer, BadAnswer
 HEAD = b"HTTP/1.1 200 OK\r\n"
 
 
-class Drip(io.RawIOBase):
-    """Octets that come one by one."""
+class Wire:
+    """A socket over which octets come in parts of ``size``."""
 
-    def __init__(self, octets: bytes) -> None:
+    def __init__(self, octets: bytes, size: int) -> None:
         self.octets = io.BytesIO(octets)
+        self.size = size
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: bytearray) -> int:  # type: ignore[override]
-        part = self.octets.read(1)
-        buffer[: len(part)] = part
-        return len(part)
+    def recv(self, size: int) -> bytes:
+        return self.octets.read(min(size, self.size))
 
 
-def whole(octets: bytes, method: str = "GET") -> tuple[Answer, bytes]:
-    answer = Answer(io.BufferedReader(Drip(octets)), method)
+def read(octets: bytes, method: str, size: int) -> tuple[Answer, bytes]:
+    answer = Answer(Wire(octets, size), method)
     return answer, b"".join(iter(lambda: answer.read1(65536), b""))
 
 
+def whole(octets: bytes, method: str = "GET") -> tuple[Answer, bytes]:
+    """What is read where all comes at once; it must be the same in parts of one octet, and of a few."""
+    parts = [read_or_refused(octets, method, size) for size in (1, 7)]
+    assert parts == [read_or_refused(octets, method, 1 << 20)] * 2
+    return read(octets, method, 1 << 20)
+
+
+def read_or_refused(octets: bytes, method: str, size: int) -> tuple[Any, ...]:
+    try:
+        answer, body = read(octets, method, size)
+    except BadAnswer as error:
+        return (str(error),)
+    return body, answer.status, answer.reason, answer.headers
+
+
 def test_framing_by_length_chunks_and_the_end() -> None:
-    chunks = b"Transfer-Encoding: Chunked\r\n\r\n3;x=y\r\nabc\r\n0A \r\n0123456789\r\n0\r\nTrailer: x\r\n\r\nmore"
+    chunks = b"Transfer-Encoding: Chunked\r\n\r\n3;x=y\r\nabc\r\n0A \r\n0123456789\r\n0\r\nTrailer: x\r\n\r\n"
     for rest, body, closes in (
-        (b"Content-Length: 3\r\nContent-Length: 3\r\n\r\nabcmore", b"abc", False),
+        (b"Content-Length: 3\r\nContent-Length: 3\r\n\r\nabc", b"abc", False),
         (chunks, b"abc0123456789", False),
         (b"\r\nabc", b"abc", True),
         (b"Connection: x, Close\r\nContent-Length: 0\r\n\r\n", b"", True),
@@ -46,9 +58,16 @@ def test_framing_by_length_chunks_and_the_end() -> None:
     assert whole(b"HTTP/1.0 200 OK\r\nContent-Length: 1\r\n\r\na")[0].closes
 
 
+def test_octets_beyond_the_end_answer_nothing() -> None:  # case 97
+    for framed in (b"Content-Length: 3\r\n\r\nabc", b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"):
+        answer, body = whole(HEAD + framed + b"HTTP/1.1 200 OK\r\n")
+        assert (body, answer.closes) == (b"abc", True)
+        assert not whole(HEAD + framed)[0].closes
+
+
 def test_folded_lines_are_one() -> None:
     answer, _ = whole(HEAD + b"X-A: one \r\n\t two\r\nX-B:\r\nContent-Length: 0\r\n\r\n")
-    assert answer.headers[:2] == [("X-A", "one two"), ("X-B", "")]
+    assert answer.headers[:2] == [("X-A", "one  two"), ("X-B", "")]
 
 
 @pytest.mark.parametrize(
@@ -70,6 +89,13 @@ def test_folded_lines_are_one() -> None:
             for one in (b"0x3", b"+3", b"3_", b"", b"2")
         ),
         b"Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n0\r\nno field\r\n\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n0\r\n" + b"X: y\r\n" * 20_000 + b"\r\n",
+        b"Transfer-Encoding: chunked\r\n\r\n3;" + b"x" * 200_000 + b"\r\nabc\r\n0\r\n\r\n",
+        b"X: y\r\nno field X: y\r\n\r\n",
+        b"X: y\r\n: z\r\n\r\n",
+        b"X: y",
+        b"X: y\r\n \r\nno field\r\n\r\n",
         b"Content-Length: 4\r\n\r\nabc",
     ],
 )

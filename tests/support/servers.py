@@ -17,9 +17,11 @@ from pathlib import Path
 
 import tfa_middleware
 
-WAITRESS, GUNICORN = "waitress", "gunicorn"
+WAITRESS, GUNICORN, GRANIAN, UWSGI = "waitress", "gunicorn", "granian", "uWSGI"
 TESTS = Path(__file__).parent.parent
 PATIENCE = 30.0
+#: The variable that names the INI to `support.gated`.
+INI = "GATED_INI"
 
 
 @dataclass(frozen=True)
@@ -51,16 +53,16 @@ class Site:
         return subprocess.run(line, check=True, capture_output=True, text=True, cwd=self.folder, env=_environ()).stdout
 
 
-def _environ() -> dict[str, str]:
+def _environ(**more: str) -> dict[str, str]:
     paths = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
-    return {**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1"}
+    return {**os.environ, "PYTHONPATH": paths, "PYTHONUNBUFFERED": "1", **more}
 
 
 @contextmanager
 def serving(server: str, ini: str, folder: Path, app: str, workers: int = 2) -> Iterator[Site]:
     """Serve ``app`` (``module:callable``, found below tests/) behind the middleware: by ``tfa serve`` on waitress, or
-    by gunicorn with ``workers`` of four threads each. ``ini`` is the configuration without [serve]; where it has a
-    [gateway], there is no ``app``."""
+    by another server with ``workers`` of some threads each. ``ini`` is the configuration without [serve]; where it has
+    a [gateway], there is no ``app``."""
     site = Site(free_port(), folder)
     path = folder / "tfa.ini"
     path.write_text(f"{ini}\n[serve]\napp = {app}\nlisten = 127.0.0.1:{site.port}\n", encoding="utf-8")
@@ -68,7 +70,7 @@ def serving(server: str, ini: str, folder: Path, app: str, workers: int = 2) -> 
         process = subprocess.Popen(
             _command(server, path, site.port, workers),
             cwd=folder,
-            env=_environ(),
+            env=_environ(**{INI: str(path)}),
             stdout=log,
             stderr=subprocess.STDOUT,
         )
@@ -76,7 +78,7 @@ def serving(server: str, ini: str, folder: Path, app: str, workers: int = 2) -> 
         _await(process, site)
         yield dataclasses.replace(site, pid=process.pid)
     finally:
-        process.send_signal(signal.SIGTERM if server == WAITRESS else signal.SIGQUIT)  # the quick way of each
+        process.send_signal(signal.SIGQUIT if server == GUNICORN else signal.SIGTERM)  # the quick way of each
         try:
             process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
@@ -87,6 +89,14 @@ def serving(server: str, ini: str, folder: Path, app: str, workers: int = 2) -> 
 def _command(server: str, ini: Path, port: int, workers: int) -> list[str]:
     if server == WAITRESS:
         return [sys.executable, "-m", "tfa_middleware.cli", "serve", str(ini)]
+    if server == GRANIAN:
+        options = ["--interface", "wsgi", "--http", "1", "--no-ws", "--blocking-threads", "4", "--port", str(port)]
+        return [sys.executable, "-m", "granian", *options, "--workers", str(workers), "support.gated:application"]
+    if server == UWSGI:
+        # Each connection that is kept holds a thread.
+        options = ["--master", "--processes", str(workers), "--threads", "32", "--lazy-apps", "--die-on-term"]
+        program = str(Path(sys.executable).with_name("pyuwsgi"))
+        return [program, *options, "--http11-socket", f"127.0.0.1:{port}", "--module", "support.gated:application"]
     # Unlike the command line, the file may name settings that older versions do not know.
     ini.with_name("gunicorn.conf.py").write_text("control_socket_disable = True\n", encoding="utf-8")
     options = ["--workers", str(workers), "--threads", "4", "--graceful-timeout", "1", "--bind", f"127.0.0.1:{port}"]

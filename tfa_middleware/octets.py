@@ -1,0 +1,74 @@
+"""What comes over a connection, taken in parts: a head, a line, or as it comes. Nothing is read twice."""
+
+from __future__ import annotations
+
+import re
+from typing import Protocol
+
+_BLOCK = 65536
+#: The end of a head: an empty line after another one (RFC 9112 2.2 lets a lone LF end a line).
+_END = re.compile(rb"\n\r?\n")
+
+
+class Plug(Protocol):
+    """A connected socket."""
+
+    def recv(self, size: int, /) -> bytes:
+        """At most so many octets; none at the end."""
+
+
+class TooLong(ValueError):
+    """A part is longer than it may be."""
+
+
+class Octets:
+    """The octets of one answer. Every method raises what sockets raise; `head` and `line` also `EOFError` where the
+    connection ends in the middle of them, and `TooLong` beyond ``limit`` octets."""
+
+    def __init__(self, plug: Plug) -> None:
+        self._plug = plug
+        self._held = bytearray()
+
+    @property
+    def more(self) -> bool:
+        """Whether some came that nobody took."""
+        return bool(self._held)
+
+    def head(self, limit: int) -> bytes:
+        """The lines up to an empty one, and that; none where the connection ended before the first octet."""
+        begun = 0
+        while (found := _END.search(self._held, begun)) is None:
+            begun = max(0, len(self._held) - 2)
+            if not self._grown(limit):
+                return b""
+        return self._taken(found.end(), limit)
+
+    def line(self, limit: int) -> bytes:
+        """One line and its end."""
+        begun = 0
+        while (found := self._held.find(b"\n", begun)) < 0:
+            begun = len(self._held)
+            if not self._grown(limit):
+                raise EOFError
+        return self._taken(found + 1, limit)
+
+    def some(self, size: int) -> bytes:
+        """What came, at most ``size`` octets; none at the end of the connection."""
+        return self._taken(size, size) if self._held else self._plug.recv(min(size, _BLOCK))
+
+    def _taken(self, size: int, limit: int) -> bytes:
+        if size > limit:
+            raise TooLong
+        part = bytes(self._held[:size])
+        del self._held[:size]
+        return part
+
+    def _grown(self, limit: int) -> bool:
+        """Whether there are more octets now."""
+        if len(self._held) > limit:
+            raise TooLong
+        block = self._plug.recv(_BLOCK)
+        if not block and self._held:
+            raise EOFError
+        self._held += block
+        return bool(block)
