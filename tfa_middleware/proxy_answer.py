@@ -88,7 +88,9 @@ class Names:
 
 def answer_headers(given: Iterable[tuple[str, str]], names: Names) -> HeaderList:
     """The headers in their order, each Set-Cookie a line of its own, in a form that WSGI servers accept."""
-    lines = [(name, _known(name), _clean(value)) for name, value in given]
+    lines = [(name, _known(name), value) for name, value in given]
+    if _CONTROL.search("".join([value for _, _, value in lines])):
+        lines = [(name, low, _clean(value)) for name, low, value in lines]
     dropped = {
         one.strip().lower() for _, low, value in lines if low == "connection" for one in value.split(",")
     } - _KEPT
@@ -112,7 +114,7 @@ def _known(name: str) -> str:
 
 def _clean(value: str) -> str:
     """A value without a control character; a folded one becomes one line."""
-    return _CONTROL.sub("", _FOLD.sub(" ", value)).strip(" \t") if _CONTROL.search(value) else value.strip(" \t")
+    return _CONTROL.sub("", _FOLD.sub(" ", value)).strip(" \t")
 
 
 def _rewritten(name: str, value: str, names: Names) -> str:

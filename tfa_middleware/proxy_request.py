@@ -40,8 +40,8 @@ _ORIGINS = (
     *("REMOTE_ADDR", "wsgi.url_scheme", "HTTP_HOST"),
     *("HTTP_X_FORWARDED_FOR", "HTTP_X_FORWARDED_PROTO", "HTTP_X_FORWARDED_HOST"),
 )
-#: Remembered is only what is as short as browsers have it.
-_SHORT = 512
+#: Remembered is only what is as short as browsers have it, in characters: of values, and of names.
+_SHORT, _LONG = 512, 4096
 _CONTROL = re.compile(r"[\x00\r\n]")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _HOST = re.compile(r"[A-Za-z0-9._\-]+(?::\d{1,5})?|\[[0-9A-Fa-f:.]+\](?::\d{1,5})?")
@@ -134,22 +134,22 @@ def _origin(facts: tuple[tuple[str, str], ...], trusted: tuple[Network, ...], ba
 
 def headers(environ: Environ) -> dict[str, str]:
     """The client's headers that go along. Raises `BadRequest` for a value that no header can have."""
-    connection = environ.get("HTTP_CONNECTION", "")
-    named = _named(connection) if len(connection) <= _SHORT else _named.__wrapped__(connection)
-    found = {name: value for key, value in environ.items() if (name := _sent_as(key)) and key not in named}
+    keys, connection = tuple(environ), environ.get("HTTP_CONNECTION", "")
+    going = _going if len("".join(keys)) + len(connection) <= _LONG else _going.__wrapped__
+    found = {name: environ[key] for key, name in going(keys, connection)}
     if _CONTROL.search("".join(found.values())):
         raise BadRequest("a header holds a control character")
     return found
 
 
 @lru_cache(256)
-def _named(connection: str) -> frozenset[str]:
-    """What a Connection header takes away, by its keys in the environ."""
+def _going(keys: tuple[str, ...], connection: str) -> list[tuple[str, str]]:
+    """Which keys of an environ go along, and their headers' names; a Connection header takes some away. Browsers of one
+    make send the same."""
     words = {one.strip().upper().replace("-", "_") for one in connection.split(",")} - _JUDGED
-    return frozenset(f"HTTP_{word}" for word in words)
+    return [(key, name) for key in keys if (name := _sent_as(key)) and key[5:] not in words]
 
 
-@lru_cache(4096)
 def _sent_as(key: str) -> str:
     """``HTTP_X_Y -> X-Y``; empty for what never goes along."""
     if not key.startswith("HTTP_") or is_identity(key):

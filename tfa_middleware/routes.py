@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
+from tfa_middleware.errors import BadRequest
 from tfa_middleware.health import HEALTH, READY
 from tfa_middleware.hold import Environ
 from tfa_middleware.paths import Address
@@ -18,6 +19,8 @@ from tfa_middleware.services import Services
 REMEMBERED = 8192
 #: Characters of a path or a host that is remembered, so that odd ones do not fill the memory.
 LONGEST = 512
+#: Characters of a name in the environ. What is said of names is remembered, so that nobody may make long ones up.
+LONGEST_NAME = 256
 #: What tells the plain requests from the others.
 ASKED = itemgetter("REQUEST_METHOD", "HTTP_HOST", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING")
 
@@ -78,6 +81,8 @@ class Routes:
             self.plain[asked] = route
 
     def _check_frame(self, environ: Environ) -> None:
+        if max(map(len, environ)) > LONGEST_NAME:
+            raise BadRequest("the name of a header is longer than any that is known")
         host = environ.get("HTTP_HOST", "")
         if host in self._good_hosts and "HTTP_UPGRADE" not in environ:
             return

@@ -177,3 +177,12 @@ def test_no_long_path_or_host_is_remembered(stage: Stage) -> None:
     routes = stage.app._routes
     assert all(len(text) <= 512 for key in (*routes.plain, *routes._known) for text in key if isinstance(text, str))
     assert all(len(host) <= 512 for host in routes._good_hosts)
+
+
+def test_nobody_makes_up_long_names(stage: Stage) -> None:
+    # What is said of a header's name is remembered: a visitor's long ones could fill the memory.
+    client = stage.passed("mallory")
+    for asked in (asks(client), asks(client, HTTP_COOKIE="")):
+        assert send(stage.app, {**asked, "HTTP_" + "X" * 251: "1"}).code != 400
+        assert send(stage.app, {**asked, "HTTP_" + "X" * 252: "1"}).code == 400
+        assert send(stage.app, {**asked, "HTTP_" + "X" * 252: "1", "PATH_INFO": "/_tfa/static/tfa.css"}).code == 400
