@@ -15,7 +15,7 @@ from tfa_middleware.request import Request, has_body
 from tfa_middleware.routes import Route
 from tfa_middleware.services import Services
 from tfa_middleware.sessions import PASSED, PENDING, Session, visitor
-from tfa_middleware.verdicts import SEEN_EVERY, Verdict
+from tfa_middleware.verdicts import CACHE, LONGEST, SEEN_EVERY, Verdict
 
 
 @dataclass(frozen=True)
@@ -46,29 +46,48 @@ class Standings:
         self._adopt = adopt
         self._passes = services.passes
         self._clock = services.clock
+        #: By realm and Cookie header: what the header was worth under a pass that need not live any more.
+        self._made: dict[tuple[str, str], Verdict] = {}
         self._reported: set[tuple[str, str]] = set()
         self._ours = {one.cookie.name for one in services.map.realms.values()}
 
     def found(self, realm: Realm, header: str) -> Verdict | None:
         """The verdict for a Cookie header without an Authorization, kept; None wherever more than a look-up is needed,
         or there is no pass. The pass is read from the store unless this worker has a verdict of it already."""
-        verdicts, named = self._passes.verdicts, cookies.simple(header)
+        verdicts, made = self._passes.verdicts, self._made.get((realm.name, header))
         into = verdicts.known
-        identity = realm.cookie.passed(header, named) if named else ""
+        named = (not made and cookies.simple(header)) or {}
+        identity = made.record.id if made else realm.cookie.passed(header, named)
         known = into.get((realm.name, identity)) if identity else None
         record = known.record if known else self._passes.get(realm.name, identity) if identity else None
-        if named is None or record is None or not self._fresh(realm, record):
+        if record is None or not self._fresh(realm, record):
             return None
-        jar = cookies_of(realm, record, named)
-        if not vouches(realm, record, jar):
+        verdict = made if made and made.record is record else self._make(realm, record, named or cookies.simple(header))
+        if verdict is None:
             return None
-        if len(named) > len(jar) + 1:
-            self._report_dropped(realm, record, named, jar)
-        verdict = Verdict(record, cookies.header(jar))
         if known:
             return verdicts.add(into, realm.name, header, verdict)
         print_, stamp = realm.accounts.seen(record.user)
-        return verdicts.keep(into, realm.name, header, verdict, stamp) if record.fingerprint == print_ else None
+        if record.fingerprint != print_:
+            return None
+        self._remember(realm, header, verdict)
+        return verdicts.keep(into, realm.name, header, verdict, stamp)
+
+    def _make(self, realm: Realm, record: Pass, named: Mapping[str, str] | None) -> Verdict | None:
+        """What a pass makes of the cookies of a header; None where it does not vouch for them."""
+        jar = cookies_of(realm, record, named or {})
+        if not vouches(realm, record, jar):
+            return None
+        if named and len(named) > len(jar) + 1:
+            self._report_dropped(realm, record, named, jar)
+        return Verdict(record, cookies.header(jar))
+
+    def _remember(self, realm: Realm, header: str, verdict: Verdict) -> None:
+        """Verdicts are forgotten again and again; what the same pass makes of the same header stays what it is."""
+        if len(self._made) >= CACHE:
+            self._made = {}
+        if len(header) <= LONGEST:
+            self._made[realm.name, header] = verdict
 
     def _fresh(self, realm: Realm, record: Pass) -> bool:
         """Whether a pass lives, its use need not be written back yet, and it asks for no Authorization beside."""
