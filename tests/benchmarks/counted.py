@@ -14,7 +14,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks.subjects import App, Noop, bare, environ_of
+from benchmarks.subjects import App, Environ, Noop, bare, environ_of
 from benchmarks.worker import REALM, TFA
 
 #: So many before, with which everything is in place.
@@ -36,7 +36,18 @@ def app_of(subject: str, folder: Path) -> App:
     from tfa_middleware import TwoFactorMiddleware, from_dict, verdicts
 
     verdicts.POLL = float("inf")
-    return TwoFactorMiddleware(bare, from_dict({"tfa": TFA, "realm:user": REALM}, folder))
+    app = TwoFactorMiddleware(bare, from_dict({"tfa": TFA, "realm:user": REALM}, folder))
+    return app if subject != "cold" else forgetful(app)
+
+
+def forgetful(app: Any) -> App:
+    """The middleware where some pass ended a moment ago."""
+
+    def asked(environ: Environ, start_response: Any) -> Any:
+        app._services.passes.verdicts.forget()
+        return app(environ, start_response)
+
+    return asked
 
 
 def main() -> None:
@@ -46,7 +57,7 @@ def main() -> None:
     gc.disable()
     app, header = app_of(subject, folder), (folder / "cookie").read_text("ascii")
     for number in range(WARM + requests):
-        cookie = f"{header}; n={number:06}" if subject == "cold" else header[:1] + header[1:]
+        cookie = f"{header}; n={number:06}" if subject == "other" else header[:1] + header[1:]
         for _ in app(environ_of("/private", cookie), _start_response):
             pass
 

@@ -27,7 +27,8 @@ SUBJECTS = {
     "bare": (400, "bare application"),
     "noop": (400, "no-op middleware"),
     "hot": (400, "ours, a passed request"),
-    "cold": (40, "ours, a session not seen before"),
+    "other": (40, "ours, another Cookie header"),
+    "cold": (40, "ours, after a revocation elsewhere"),
 }
 _COUNT = re.compile(r"I\s+refs:\s+([\d,]+)")
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import count
+from itertools import count, cycle
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -80,7 +80,7 @@ def changing(header: str) -> NextCookie:
 
 
 def ours(folder: Path) -> Iterator[Subject]:
-    """The middleware around `bare`: a pass, a pass whose verdict is not cached, a visitor who is sent to the login.
+    """The middleware around `bare`: a pass, verdicts that are not known, a visitor who is sent to the login.
 
     Everything is as by default: SQLite, a text file of accounts, a pass for a password and a code."""
     import pyotp
@@ -113,8 +113,34 @@ def ours(folder: Path) -> Iterator[Subject]:
         wrapped._services.passes.verdicts.forget()
         return wrapped(environ, start_response)
 
-    yield Subject("ours, a session not seen before", "bare", forgetful, fresh(header))
+    yield Subject("ours, after a revocation elsewhere", "bare", forgetful, fresh(header))
+
+    def new(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        wrapped._standings._made.clear()
+        return forgetful(environ, start_response)
+
+    yield Subject("ours, a session not seen before", "bare", new, strangers(parts))
     yield Subject("ours, a visitor", "bare", wrapped, fresh("theme=dark"), status="403")
+
+
+def strangers(parts: Any) -> NextCookie:
+    """Cookie headers of passes like the one that there is, more of them than a worker remembers, in turns."""
+    from dataclasses import replace
+
+    from tfa_middleware.passes import _key
+    from tfa_middleware.passrecord import dumped
+    from tfa_middleware.sessions import _REMEMBERED, PASSED, Session, new_id
+
+    realm, (record,) = parts.map.realms["user"], parts.passes.list()
+    headers = []
+    for number in range(_REMEMBERED + 500):
+        sid = {"sid": f"{number:032}"}
+        one = replace(record, id=new_id(), bindings=realm.tags.bind_all(sid))
+        parts.store.put(_key(one.realm, one.id), dumped(one), ttl=86400)
+        ours = realm.cookie.header(Session(PASSED, one.id, int(record.created)))[1].partition(";")[0]
+        headers.append(f"{ours}; sid={sid['sid']}")
+    turns = cycle(headers)
+    return lambda: next(turns)
 
 
 def webob(_: Path) -> Iterator[Subject]:
