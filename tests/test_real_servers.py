@@ -13,7 +13,7 @@ from apps.desk import everywhere
 from apps.person import HOST, Person
 from browser.phone import Phone
 from support.remote import Remote
-from support.servers import GUNICORN, WAITRESS, Site, serving
+from support.servers import GRANIAN, GUNICORN, UWSGI, WAITRESS, Site, serving
 
 pytestmark = everywhere
 #: These keep their data in files of their own process.
@@ -30,7 +30,7 @@ def ini(console: Console) -> str:
     )
 
 
-@pytest.fixture(params=[WAITRESS, GUNICORN])
+@pytest.fixture(params=[WAITRESS, GUNICORN, GRANIAN, UWSGI])
 def site(
     console: Console, request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Site]:

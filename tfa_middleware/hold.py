@@ -174,6 +174,22 @@ def edited(
     return start
 
 
+def instead(start_response: StartResponse, error: Exception) -> StartResponse:
+    """A start_response for an answer in the place of one that may have been announced and is not sent yet (PEP 3333).
+
+    uWSGI fails over ``error`` whether one was or not; without it, it takes the answer where nothing was sent."""
+
+    def start(status: str, headers: HeaderList) -> Any:
+        try:
+            return start_response(status, headers, (type(error), error, error.__traceback__))
+        except Exception as raised:
+            if error not in (raised, raised.__cause__):
+                raise
+        return start_response(status, headers)
+
+    return start
+
+
 def guarded(app: App) -> App:
     """The application, its own exceptions marked as its own."""
 

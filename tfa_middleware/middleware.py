@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterable
 
 from tfa_middleware import cookies, forms, gate
@@ -14,7 +13,7 @@ from tfa_middleware.attempts import Attempts
 from tfa_middleware.authorization import BOUND, MALFORMED
 from tfa_middleware.errors import BadRequest, TwoFactorError, UpstreamError
 from tfa_middleware.forward import ForwardAuth
-from tfa_middleware.hold import App, ApplicationError, Environ, HeaderList, StartResponse, guarded
+from tfa_middleware.hold import App, ApplicationError, Environ, StartResponse, guarded, instead
 from tfa_middleware.hotpath import HotPath
 from tfa_middleware.inside import Inside, Passage
 from tfa_middleware.outside import Outside
@@ -221,13 +220,8 @@ class TwoFactorMiddleware:
 
     def _failed(self, environ: Environ, start_response: StartResponse, error: Exception) -> Iterable[bytes]:
         """The last resort (K6): an error page, also in the place of headers that were announced but not yet sent."""
-        info = sys.exc_info()
-
-        def start(status: str, headers: HeaderList) -> None:
-            start_response(status, headers, info)
-
         request = Request(environ, NOWHERE, self._trusted)
-        return answered(self._replies.failed(request, error), request, start)
+        return answered(self._replies.failed(request, error), request, instead(start_response, error))
 
 
 def _check_tokens(turn: Turn, bindings: Bindings, authorization: str) -> None:

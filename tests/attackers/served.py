@@ -19,14 +19,14 @@ from wsgiref.simple_server import make_server
 import pyotp
 from attacks.served import SECRET, Quiet
 from attacks.sockets import Wire
-from support.servers import GUNICORN, WAITRESS, serving
+from support.servers import GRANIAN, GUNICORN, UWSGI, WAITRESS, serving
 from zoo.animals import ZOO
 
 import tfa_middleware
 from attackers.lair import OWN, VICTIM
 
 WSGIREF = "wsgiref"
-SERVERS = [WAITRESS, GUNICORN, WSGIREF]
+SERVERS = [WAITRESS, GUNICORN, GRANIAN, UWSGI, WSGIREF]
 #: By the name that a server loads.
 SERVED = {
     "silent": "same id, in silence",

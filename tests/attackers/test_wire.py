@@ -45,6 +45,12 @@ def test_nobody_is_served_as_the_victim_on_a_real_server(wire: Den) -> None:
     wire.sign_in(VICTIM)
 
 
+def test_what_is_refused_is_told_on_every_server(wire: Den) -> None:  # K6
+    status, answer = wire.ask(b"/private", b"X-" + b"A" * 300 + b": 1", b"Accept: text/html")
+    assert status == 400
+    assert b"This request was refused" in answer
+
+
 def _asked(wire: Den, target: bytes, alice: bytes, own: dict[str, str]) -> None:
     for lines in (
         [b"Cookie: sid=" + alice],

@@ -14,7 +14,7 @@ from support.odd_apps import Odd
 from support.raw_wsgi import Environ, Start, request
 
 from tfa_middleware.errors import StoreError
-from tfa_middleware.hold import Answer, ApplicationError, Streamed, edited, guarded
+from tfa_middleware.hold import Answer, ApplicationError, Streamed, edited, guarded, instead
 
 Way = Any
 
@@ -285,3 +285,30 @@ def test_a_stream_of_events_is_known_by_its_type(kind: str, expected: bool) -> N
         return []
 
     assert Answer(app, request("/")).is_stream is expected
+
+
+def test_an_answer_in_the_place_of_another_one() -> None:  # H2, K6
+    error, calls = ValueError("the gate failed"), []
+
+    def replaces(status: str, headers: list[tuple[str, str]], info: Any = None) -> str:
+        calls.append(info and (*info[:2], None))
+        return "write"
+
+    def takes_no_error(status: str, headers: list[tuple[str, str]], info: object = None) -> str:
+        if info:
+            raise SystemError from error
+        return replaces(status, headers, info)
+
+    def has_sent(status: str, headers: list[tuple[str, str]], info: object = None) -> None:
+        raise error if info else AssertionError("headers are set already")
+
+    def is_broken(status: str, headers: list[tuple[str, str]], info: object = None) -> None:
+        raise LookupError
+
+    assert instead(replaces, error)("500 Sorry", []) == "write"
+    assert instead(takes_no_error, error)("500 Sorry", []) == "write"
+    assert calls == [(ValueError, error, None), None]
+    with pytest.raises(AssertionError):
+        instead(has_sent, error)("500 Sorry", [])
+    with pytest.raises(LookupError):
+        instead(is_broken, error)("500 Sorry", [])

@@ -93,10 +93,9 @@ def _command(server: str, ini: Path, port: int, workers: int) -> list[str]:
         options = ["--interface", "wsgi", "--http", "1", "--no-ws", "--blocking-threads", "4", "--port", str(port)]
         return [sys.executable, "-m", "granian", *options, "--workers", str(workers), "support.gated:application"]
     if server == UWSGI:
-        # Each connection that is kept holds a thread.
-        options = ["--master", "--processes", str(workers), "--threads", "32", "--lazy-apps", "--die-on-term"]
+        options = ["--master", "--processes", str(workers), "--threads", "4", "--lazy-apps", "--die-on-term"]
         program = str(Path(sys.executable).with_name("pyuwsgi"))
-        return [program, *options, "--http11-socket", f"127.0.0.1:{port}", "--module", "support.gated:application"]
+        return [program, *options, "--http-socket", f"127.0.0.1:{port}", "--module", "support.gated:application"]
     # Unlike the command line, the file may name settings that older versions do not know.
     ini.with_name("gunicorn.conf.py").write_text("control_socket_disable = True\n", encoding="utf-8")
     options = ["--workers", str(workers), "--threads", "4", "--graceful-timeout", "1", "--bind", f"127.0.0.1:{port}"]
