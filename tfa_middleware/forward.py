@@ -9,6 +9,8 @@ from __future__ import annotations
 import hmac
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
+from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 from tfa_middleware import cookies, gate
@@ -17,7 +19,7 @@ from tfa_middleware.config_values import Place
 from tfa_middleware.errors import BadRequest, TwoFactorError
 from tfa_middleware.hold import Environ, HeaderList, StartResponse
 from tfa_middleware.privatefile import read_private
-from tfa_middleware.question import BODY, SECRET, Question, described, plain
+from tfa_middleware.question import BODY, SECRET, Question, described, facts, plain
 from tfa_middleware.realm import PROTECTED, PUBLIC, Realm
 from tfa_middleware.request import Request
 from tfa_middleware.routes import Routes
@@ -85,7 +87,7 @@ class ForwardAuth:
         self._clock = services.clock
         self._paths = {f"{self._prefix}auth", f"{self._prefix}auth/relay"}
         self._past: dict[Question, str] = {}
-        self._names: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._names: dict[Any, Any] = {}
 
     def asked(self, environ: Environ) -> bool:
         """Whether the front server asks: anybody else finds no such page."""
@@ -122,14 +124,13 @@ class ForwardAuth:
 
     def _way(self, question: Environ) -> tuple[str, HeaderList]:
         """At once where such a question was answered by yes before and the verdict of the pass is known."""
-        asked = plain(question)
-        name = self._past.get(asked) if asked else None
+        name = self._past.get(facts(question))
         verdict = self._passes.verdict(name, question.get("HTTP_COOKIE", ""), self._clock()) if name else None
         if verdict is not None:
-            return PAST, _words(verdict.record.user, verdict.cookie, verdict.authorization)
-        return self._found(described(question), asked)
+            return PAST, [*_words(verdict.record.user, verdict.cookie, verdict.authorization)]
+        return self._found(question, described(question))
 
-    def _found(self, environ: Environ, asked: Question | None) -> tuple[str, HeaderList]:
+    def _found(self, question: Environ, environ: Environ) -> tuple[str, HeaderList]:
         route = self._routes.find(environ)
         if route.realm is None:  # our own pages, and what lies outside all realms
             return THROUGH, []
@@ -137,18 +138,19 @@ class ForwardAuth:
         if verdict is not None:
             request = Request(environ, route.address, self._trusted)
             if self._goes_past(request, route.realm, verdict.record.bindings, verdict.authorization):
-                self._remember(asked, route.name)
-                return PAST, _words(verdict.record.user, verdict.cookie, verdict.authorization)
+                self._remember(question, route.name)
+                return PAST, [*_words(verdict.record.user, verdict.cookie, verdict.authorization)]
             return THROUGH, []
         return self._by_the_law(Request.of(environ, self._trusted), route.realm)
 
-    def _remember(self, asked: Question | None, realm: str) -> None:
-        if asked:
-            if len(self._past) >= _REMEMBERED:
-                self._past, self._names = {}, {}
-            method, mount, host, target, names = asked
-            names = self._names.setdefault(names, names)  # browsers of one make send the same
-            self._past[method, mount, host, target, names] = realm
+    def _remember(self, question: Environ, realm: str) -> None:
+        if not plain(question):
+            return
+        if len(self._past) >= _REMEMBERED:
+            self._past, self._names = {}, {}
+        *values, names = facts(question)
+        asked = (*values, self._names.setdefault(names, names))  # browsers of one make send the same names
+        self._past[asked] = realm
 
     def _by_the_law(self, request: Request, realm: Realm) -> tuple[str, HeaderList]:
         turn, action = self._judged(request, realm)
@@ -156,7 +158,7 @@ class ForwardAuth:
         if action == gate.FORWARD_PASSED and record is not None and turn.path in (PROTECTED, PUBLIC):
             header = turn.standing.presented.value if turn.standing.presented.kind == BOUND else ""
             if self._goes_past(request, realm, record.bindings, header):
-                return PAST, _words(record.user, cookies.header(turn.standing.jar), header)
+                return PAST, [*_words(record.user, cookies.header(turn.standing.jar), header)]
         elif self._goes_bare(request, realm, action) and _PLAIN.fullmatch(_raw_path(request)):
             return BARE, []
         return THROUGH, []
@@ -207,10 +209,11 @@ def _as_it_is(
     return not dropped and not misleading and forwarded["QUERY_STRING"] == environ["QUERY_STRING"]
 
 
-def _words(user: str, cookie: str, authorization: str) -> HeaderList:
+@lru_cache(1024)
+def _words(user: str, cookie: str, authorization: str) -> tuple[tuple[str, str], ...]:
     """The account for the log, as a URI has it; and the Cookie and Authorization to forward, where there are any."""
     told = {"X-Tfa-User": quote(user, safe="@"), "X-Tfa-Cookie": cookie, "X-Tfa-Authorization": authorization}
-    return [(name, value) for name, value in told.items() if value]
+    return tuple((name, value) for name, value in told.items() if value)
 
 
 def _said(status: str, headers: HeaderList, start_response: StartResponse) -> Iterable[bytes]:

@@ -18,8 +18,8 @@ _OF_THE_QUESTION = frozenset(
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,32}")
 #: Remembered are only addresses as short as most are, in octets.
 _SHORT = 512
-#: Method, mount point, host, target, names of the environ.
-Question = tuple[str, str, str, str, tuple[str, ...]]
+#: Values, and the names of the environ.
+Question = tuple[str | tuple[str, ...] | None, ...]
 
 
 def described(environ: Environ) -> Environ:
@@ -40,13 +40,17 @@ def described(environ: Environ) -> Environ:
     return {**kept, **told, "REQUEST_URI": target, BODY: body}
 
 
-def plain(question: Environ) -> Question | None:
-    """All that the answer depends on, beside the pass; None where a value may matter that is not in it: of a query, a
-    body, an Authorization or an Upgrade, or the address is long. Of all other headers only the names matter."""
+def facts(question: Environ) -> Question:
+    """All that the answer to a question that is `plain` depends on, beside the pass: of most headers only the names."""
+    get = question.get
+    address = get(_METHOD), get("SCRIPT_NAME"), get(_HOST), get("HTTP_HOST"), get(_URI)
+    return *address, get(BODY), get("CONTENT_LENGTH"), get("HTTP_UPGRADE"), tuple(question)
+
+
+def plain(question: Environ) -> bool:
+    """Whether `facts` say it all: no value may matter of a query, a body or an Authorization, and the address is
+    short."""
     target = question.get(_URI, "")
     if len(target) > _SHORT or "?" in target or question.get(BODY, "") not in ("", "0") or has_body(question):
-        return None
-    if question.get("HTTP_UPGRADE") or "HTTP_AUTHORIZATION" in question:
-        return None
-    host = question.get(_HOST) or question.get("HTTP_HOST", "")
-    return question.get(_METHOD, ""), question.get("SCRIPT_NAME", ""), host, target, tuple(question)
+        return False
+    return not (question.get("HTTP_UPGRADE") or "HTTP_AUTHORIZATION" in question)

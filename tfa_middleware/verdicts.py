@@ -62,11 +62,6 @@ class Verdicts:
         #: The `time.monotonic` of the next look at the store.
         self.due = float("-inf")
 
-    def find(self, realm: str, cookie: str, authorization: str = "") -> Verdict | None:
-        """The verdict kept for this very Cookie header and Authorization; its times are the caller's to look at."""
-        self.refresh()
-        return self.known.get((realm, cookie, authorization))
-
     def refresh(self) -> None:
         """Forget all verdicts if anything ended since the last look, which is made now if it is due. Raises
         `StoreError`."""
