@@ -18,10 +18,11 @@ PATIENCE = 30.0
 
 @dataclass(frozen=True)
 class Memory:
-    """What a process holds, in MiB: all that is resident, and what it shares with no other process."""
+    """What a process holds, in MiB: all that is resident, and what is its own since it was written there, as `memory`
+    counts it. The rest are pages of libraries, which each further worker shares."""
 
     resident: float
-    private: float
+    own: float
 
 
 @contextmanager
@@ -63,7 +64,7 @@ def _answers(at: int | Path) -> bool:
 
 def memory(pid: int) -> Memory:
     """What the worker of a server holds: the largest of the server's children, or the server itself without any."""
-    return max((_held(one) for one in _children(pid) or [pid]), key=lambda one: one.private)
+    return max((_held(one) for one in _children(pid) or [pid]), key=lambda one: one.own)
 
 
 def _children(pid: int) -> list[int]:
@@ -73,4 +74,4 @@ def _children(pid: int) -> list[int]:
 def _held(pid: int) -> Memory:
     text = Path(f"/proc/{pid}/smaps_rollup").read_text()
     parts = {name: int(size) / 1024 for name, size in re.findall(r"^(\w+): +(\d+) kB$", text, re.MULTILINE)}
-    return Memory(parts["Rss"], parts["Private_Clean"] + parts["Private_Dirty"])
+    return Memory(parts["Rss"], parts["Anonymous"])

@@ -58,11 +58,11 @@ def table(title: str, over: str, figures: Sequence[Figure]) -> str:
 
 def memory_table(held: dict[str, dict[str, Memory]]) -> str:
     """What is held more than by the bare application, as a table of Markdown."""
-    lines = ["| MiB that the middleware adds to a worker | private | resident |", "| --- | --: | --: |"]
+    lines = ["| MiB that the middleware adds to a worker | its own | resident |", "| --- | --: | --: |"]
     for server, times in held.items():
         bare = times["bare"]
         lines += [
-            f"| {server}, {when} | {now.private - bare.private:.1f} | {now.resident - bare.resident:.1f} |"
+            f"| {server}, {when} | {now.own - bare.own:.1f} | {now.resident - bare.resident:.1f} |"
             for when, now in times.items()
             if when != "bare"
         ]

@@ -39,6 +39,14 @@ def gateway() -> App:
     return gateway("tfa.ini")
 
 
+def yes(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+    """What our endpoint of forward auth answers, to every question: the least that any endpoint does on a server."""
+    start_response(
+        "204 No Content", [("X-Tfa-User", "alice"), ("X-Tfa-Cookie", SESSION), ("Cache-Control", "no-store")]
+    )
+    return []
+
+
 def wsgiproxy() -> App:
     """WSGIProxy2 on the standard library's http.client, less the Connection header that it would give to its server."""
     from wsgiproxy import HostProxy
@@ -59,6 +67,7 @@ SITES: dict[str, Callable[[], App]] = {
     "bare": lambda: console,
     "wrapped": wrapped,
     "gateway": gateway,
+    "yes": lambda: yes,
     "wsgiproxy": wsgiproxy,
 }
 if SITE in os.environ:

@@ -126,18 +126,20 @@ def proxies(folder: Path, running: ExitStack) -> list[Target]:
 
 
 def fronts(folder: Path, running: ExitStack) -> list[Target]:
-    """nginx before one console, and nginx that asks our endpoint about each request: on every server;
-    ``tfa serve`` has what does not go straight."""
+    """nginx before one console, and nginx that asks an endpoint about each request, on every server: ours, and one that
+    only says yes. ``tfa serve`` has what does not go straight."""
     console, targets = _console(folder, running)
     for server in installed():
-        port, gate, asked = free_port(), free_port(), free_port()
-        forward = "[forward_auth]\nsecret_file = forward.secret\n"
-        more = f"{forward}[gateway]\nlisten = 127.0.0.1:{gate}\n{_upstream(console)}"
-        where = site(folder, server.name, tfa="trusted_proxies = 127.0.0.1", realm=WHOAMI, more=more)
-        running.enter_context(started(TFA_SERVE, gate, where.folder))
-        running.enter_context(started(server.command(asked), asked, where.folder, **{SITE: "gateway"}))
-        running.enter_context(started(nginx.asking(where.folder, port, console, gate, asked), port, where.folder))
-        targets.append(Target(f"nginx, auth_request to {server.name}", port, where.entered(port), ALONE))
+        for name, kind in ((server.name, "gateway"), (f"{server.name}, saying yes unseen", "yes")):
+            port, gate, asked = free_port(), free_port(), free_port()
+            forward = "[forward_auth]\nsecret_file = forward.secret\n"
+            more = f"{forward}[gateway]\nlisten = 127.0.0.1:{gate}\n{_upstream(console)}"
+            where = site(folder, name, tfa="trusted_proxies = 127.0.0.1", realm=WHOAMI, more=more)
+            running.enter_context(started(TFA_SERVE, gate, where.folder))
+            running.enter_context(started(server.command(asked), asked, where.folder, **{SITE: kind}))
+            running.enter_context(started(nginx.asking(where.folder, port, console, gate, asked), port, where.folder))
+            cookie = where.entered(port) if kind == "gateway" else VISITOR
+            targets.append(Target(f"nginx, auth_request to {name}", port, cookie, ALONE))
     return targets
 
 

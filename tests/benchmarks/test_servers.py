@@ -43,7 +43,7 @@ def test_a_server_serves_the_bare_and_the_wrapped_application(server: Server, tm
         pair = stands.pair(tmp_path, server, running)
         assert [asked(one) for one in pair.targets] == [(200, b"ok")] * 2
         assert [refused(one) for one in pair.targets] == [False, True]
-        assert all(0 < one.private <= one.resident for one in pair.memory.values())
+        assert all(0 < one.own <= one.resident for one in pair.memory.values())
 
 
 @pytest.mark.parametrize("build", [stands.proxies, stands.fronts])
