@@ -27,48 +27,51 @@ class Octets:
 
     def __init__(self, plug: Plug) -> None:
         self._plug = plug
-        self._held = bytearray()
+        self._held, self._at = b"", 0
 
     @property
     def more(self) -> bool:
         """Whether some came that nobody took."""
-        return bool(self._held)
+        return self._at < len(self._held)
 
     def head(self, limit: int) -> bytes:
         """The lines up to an empty one, and that; none where the connection ended before the first octet."""
-        begun = 0
-        while (found := _END.search(self._held, begun)) is None:
-            begun = max(0, len(self._held) - 2)
+        seen = 0
+        while (found := _END.search(self._held, self._at + max(0, seen - 2))) is None:
+            seen = len(self._held) - self._at
             if not self._grown(limit):
                 return b""
         return self._taken(found.end(), limit)
 
     def line(self, limit: int) -> bytes:
         """One line and its end."""
-        begun = 0
-        while (found := self._held.find(b"\n", begun)) < 0:
-            begun = len(self._held)
+        seen = 0
+        while (found := self._held.find(b"\n", self._at + seen)) < 0:
+            seen = len(self._held) - self._at
             if not self._grown(limit):
                 raise EOFError
         return self._taken(found + 1, limit)
 
     def some(self, size: int) -> bytes:
         """What came, at most ``size`` octets; none at the end of the connection."""
-        return self._taken(size, size) if self._held else self._plug.recv(min(size, _BLOCK))
+        if not self.more:
+            return self._plug.recv(min(size, _BLOCK))
+        return self._taken(min(self._at + size, len(self._held)), size)
 
-    def _taken(self, size: int, limit: int) -> bytes:
-        if size > limit:
+    def _taken(self, end: int, limit: int) -> bytes:
+        if end - self._at > limit:
             raise TooLong
-        part = bytes(self._held[:size])
-        del self._held[:size]
+        part = self._held[self._at : end]
+        self._at = end
         return part
 
     def _grown(self, limit: int) -> bool:
         """Whether there are more octets now."""
-        if len(self._held) > limit:
+        left = self._held[self._at :]
+        if len(left) > limit:
             raise TooLong
         block = self._plug.recv(_BLOCK)
-        if not block and self._held:
+        if not block and left:
             raise EOFError
-        self._held += block
+        self._held, self._at = left + block, 0
         return bool(block)

@@ -92,8 +92,8 @@ class Origin:
     @classmethod
     def of(cls, environ: Environ, trusted: tuple[Network, ...], base_url: str) -> Origin:
         """The origin of a request. Raises `BadRequest` for a Host that is none."""
-        facts = tuple((name, str(environ[name])) for name in _ORIGINS if name in environ)
-        read = _origin if sum(len(value) for _, value in facts) <= _SHORT else _origin.__wrapped__
+        facts = tuple([(name, str(environ[name])) for name in _ORIGINS if name in environ])
+        read = _origin if len("".join([value for _, value in facts])) <= _SHORT else _origin.__wrapped__
         return read(facts, trusted, base_url)
 
     @classmethod
@@ -174,9 +174,9 @@ class Body:
         text, coding = str(environ.get("CONTENT_LENGTH") or ""), str(environ.get("HTTP_TRANSFER_ENCODING") or "")
         if coding and (coding.strip(" \t").lower() != "chunked" or text):
             raise BadRequest("the body has a coding that is unknown, or a length beside its coding")
-        if not re.fullmatch(r"[0-9]{0,18}", text):
-            raise BadRequest("Content-Length is not a number")
         if text:
+            if not re.fullmatch(r"[0-9]{1,18}", text):
+                raise BadRequest("Content-Length is not a number")
             return cls(environ["wsgi.input"], int(text)) if int(text) else None
         if not (coding or environ.get("wsgi.input_terminated")):
             return None

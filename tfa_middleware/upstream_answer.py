@@ -138,7 +138,7 @@ def _framing(lowered: HeaderList) -> tuple[int | None, bool]:
     6.3)."""
     lengths = {value for name, value in lowered if name == "content-length"}
     codings = [value.lower() for name, value in lowered if name == "transfer-encoding"]
-    if len(lengths) > 1 or any(not (one.isascii() and one.isdigit() and len(one) < 19) for one in lengths):
+    if len(lengths) > 1 or any([not (one.isascii() and one.isdigit() and len(one) < 19) for one in lengths]):
         raise BadAnswer("Content-Length is not one number")
     if codings not in ([], ["chunked"]):
         raise BadAnswer("the transfer coding is unknown")
@@ -146,5 +146,5 @@ def _framing(lowered: HeaderList) -> tuple[int | None, bool]:
 
 
 def _says_close(lowered: HeaderList) -> bool:
-    words = [word for name, value in lowered if name == "connection" for word in value.split(",")]
-    return any(word.strip().lower() == "close" for word in words)
+    words = ",".join([value for name, value in lowered if name == "connection"]).lower()
+    return "close" in words and "close" in [word.strip() for word in words.split(",")]
