@@ -158,7 +158,7 @@ class ForwardAuth:
         if action == gate.FORWARD_PASSED and record is not None and turn.path in (PROTECTED, PUBLIC):
             header = turn.standing.presented.value if turn.standing.presented.kind == BOUND else ""
             if self._goes_past(request, realm, record.bindings, header):
-                return PAST, [*_words(record.user, cookies.header(turn.standing.jar), header)]
+                return PAST, [*_words.__wrapped__(record.user, cookies.header(turn.standing.jar), header)]
         elif self._goes_bare(request, realm, action) and _PLAIN.fullmatch(_raw_path(request)):
             return BARE, []
         return THROUGH, []

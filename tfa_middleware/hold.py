@@ -185,7 +185,10 @@ def instead(start_response: StartResponse, error: Exception) -> StartResponse:
         except Exception as raised:
             if error not in (raised, raised.__cause__):
                 raise
-        return start_response(status, headers)
+        try:
+            return start_response(status, headers)
+        except Exception:  # noqa: BLE001 - something was sent
+            raise error from None
 
     return start
 

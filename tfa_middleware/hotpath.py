@@ -88,32 +88,43 @@ class HotPath:
         else:
             del forwarded["HTTP_COOKIE"]
         record = verdict.record
-        answer = self._app(forwarded, self._start(start_response, route, environ, record, moment))
+        ended: list[bool] = []
+        answer = self._app(forwarded, self._start(start_response, route, environ, record, moment, ended))
         if type(answer) is list and monotonic() - moment <= _SLOW:
             return answer
-        return watched(answer, self._watch(record, moment), forwarded)
+        return watched(answer, self._watch(record, moment, ended), forwarded)
 
     def _start(
-        self, start_response: StartResponse, route: Route, environ: Environ, record: Pass, began: float
+        self,
+        start_response: StartResponse,
+        route: Route,
+        environ: Environ,
+        record: Pass,
+        began: float,
+        ended: list[bool],
     ) -> StartResponse:
+        """``ended`` is filled where the answer itself ends the pass, as that to a logout does: it goes out whole."""
+
         def start(status: str, headers: HeaderList, exc_info: ExcInfo | None = None) -> Callable[[bytes], Any]:
             try:
                 if monotonic() - began > _SLOW and self._passes.get(record.realm, record.id) is None:
                     raise PassEnded("the pass ended while the application worked on the request")
                 for name, _ in headers:
                     if name not in self._harmless:
-                        headers = self._given(route, environ, record, headers)
+                        headers = self._given(route, environ, record, headers, ended)
                         break
                 else:
                     headers = [*headers, _VARY]
                 write = start_response(status, headers, exc_info) if exc_info else start_response(status, headers)
-                return lambda block: self._write(write, record, began, block)
+                return lambda block: self._write(write, self._watch(record, began, ended), block)
             finally:
                 del exc_info
 
         return start
 
-    def _given(self, route: Route, environ: Environ, record: Pass, headers: HeaderList) -> HeaderList:
+    def _given(
+        self, route: Route, environ: Environ, record: Pass, headers: HeaderList, ended: list[bool]
+    ) -> HeaderList:
         """The headers for the browser, where not all their names are known to be harmless."""
         if len(self._harmless) > _REMEMBERED:
             self._harmless = set()
@@ -121,13 +132,14 @@ class HotPath:
         if all(name in self._harmless or _stays(name, value) for name, value in headers):
             return [*headers, _VARY]
         request = Request(environ, route.address)
-        return self._rebinding.settled(request, self._realms[route.name], record, list(headers))
+        realm = self._realms[route.name]
+        return self._rebinding.settled(request, realm, record, list(headers), lambda: ended.append(True))
 
-    def _watch(self, record: Pass, began: float) -> Watch:
-        return Watch(lambda: self._passes.lives(record), began)
+    def _watch(self, record: Pass, began: float, ended: list[bool]) -> Watch:
+        return Watch(lambda: bool(ended) or self._passes.lives(record), began)
 
-    def _write(self, write: Callable[[bytes], Any], record: Pass, began: float, block: bytes) -> Any:
-        self._watch(record, began)()
+    def _write(self, write: Callable[[bytes], Any], watch: Watch, block: bytes) -> Any:
+        watch()
         return write(block)
 
     def _dropped(self, environ: Environ) -> list[str] | None:

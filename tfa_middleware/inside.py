@@ -80,18 +80,18 @@ class Inside:
         if careful or shown:
             return self._with_a_look(passage, start_response, asking=asking, careful=careful, shown=shown)
         environ, watch = passage.forwarded(), self._watch(passage.record)
-        answer = self._app(environ, edited(start_response, self._editor(passage), lambda write: written(write, watch)))
-        return watched(answer, watch, environ)
+        start = edited(start_response, self._editor(passage, watch), lambda write: written(write, watch))
+        return watched(self._app(environ, start), watch, environ)
 
     def _watch(self, record: Pass) -> Watch:
         return Watch(lambda: self._services.passes.lives(record))
 
-    def _editor(self, passage: Passage) -> Edit:
+    def _editor(self, passage: Passage, watch: Watch) -> Edit:
         began = time.monotonic()
 
         def edit(_: str, headers: HeaderList) -> HeaderList:
             self._check_alive(passage.record, began)
-            return self._rebinding.settled(passage.request, passage.realm, passage.record, headers)
+            return self._rebinding.settled(passage.request, passage.realm, passage.record, headers, watch.over)
 
         return edit
 
@@ -130,7 +130,7 @@ class Inside:
     ) -> Iterable[bytes]:
         """The answer for the browser, with the link where it is ``shown``."""
         request, realm = passage.request, passage.realm
-        headers = self._rebinding.settled(request, realm, passage.record, answer.headers)
+        headers = self._rebinding.settled(request, realm, passage.record, answer.headers, watch.over)
         headers, body = self._linking.put(request, realm, answer, headers) if shown else (headers, answer)
         start_response(answer.status, headers)
         return Watched(Streamed(answer, body), watch)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Protocol
 
 _BLOCK = 65536
@@ -28,33 +29,35 @@ class Octets:
     def __init__(self, plug: Plug) -> None:
         self._plug = plug
         self._held, self._at = b"", 0
+        #: How many octets of a TLS record wait inside the TLS library.
+        self._pending: Callable[[], int] = getattr(plug, "pending", int)
 
     @property
     def more(self) -> bool:
         """Whether some came that nobody took."""
-        return self._at < len(self._held)
+        return self._at < len(self._held) or self._pending() > 0
 
     def head(self, limit: int) -> bytes:
         """The lines up to an empty one, and that; none where the connection ended before the first octet."""
-        seen = 0
-        while (found := _END.search(self._held, self._at + max(0, seen - 2))) is None:
-            seen = len(self._held) - self._at
+        begin = self._at
+        while (found := _END.search(self._held, begin)) is None:
+            begin = max(0, len(self._held) - self._at - 2)
             if not self._grown(limit):
                 return b""
         return self._taken(found.end(), limit)
 
     def line(self, limit: int) -> bytes:
         """One line and its end."""
-        seen = 0
-        while (found := self._held.find(b"\n", self._at + seen)) < 0:
-            seen = len(self._held) - self._at
+        begin = self._at
+        while (found := self._held.find(b"\n", begin)) < 0:
+            begin = len(self._held) - self._at
             if not self._grown(limit):
                 raise EOFError
         return self._taken(found + 1, limit)
 
     def some(self, size: int) -> bytes:
         """What came, at most ``size`` octets; none at the end of the connection."""
-        if not self.more:
+        if self._at == len(self._held):
             return self._plug.recv(min(size, _BLOCK))
         return self._taken(min(self._at + size, len(self._held)), size)
 
@@ -66,9 +69,9 @@ class Octets:
         return part
 
     def _grown(self, limit: int) -> bool:
-        """Whether there are more octets now."""
+        """Whether there are more octets now, all from index 0."""
         left = self._held[self._at :]
-        if len(left) > limit:
+        if len(left) >= limit:
             raise TooLong
         block = self._plug.recv(_BLOCK)
         if not block and left:

@@ -20,8 +20,8 @@ _HOP = frozenset(
 _KEPT = frozenset({"set-cookie", "content-length", "content-type", "content-encoding", "cache-control", "location"})
 _ADDRESSES = frozenset({"location", "content-location"})
 _REWRITTEN = _ADDRESSES | {"refresh", "set-cookie"}
-_REFRESH = re.compile(r"(\s*[\d.]+\s*[;,]\s*(?:url\s*=\s*)?)(['\"]?)(.*?)\2\s*", re.IGNORECASE | re.DOTALL)
-_ATTRIBUTE = re.compile(r"\s*(domain|path)\s*=\s*(.*?)\s*", re.IGNORECASE | re.DOTALL)
+_REFRESH = re.compile(r"(\s*[\d.]+\s*[;,]\s*(?:url\s*=\s*)?)(.*)", re.IGNORECASE | re.DOTALL)
+_ATTRIBUTE = re.compile(r"\s*(domain|path)\s*=(.*)", re.IGNORECASE | re.DOTALL)
 _FOLD = re.compile(r"[\r\n]+[ \t]*")
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
@@ -74,9 +74,10 @@ class Names:
         kept = [pair]
         for attribute in attributes:
             found = _ATTRIBUTE.fullmatch(attribute)
-            if found and found[1].lower() == "domain" and self._is_host(found[2]):
+            word, text = (found[1].lower(), found[2].strip()) if found else ("", "")
+            if word == "domain" and self._is_host(text):
                 continue
-            if found and found[1].lower() == "path" and (path := self._below(found[2])) != found[2]:
+            if found and word == "path" and (path := self._below(text)) != text:
                 kept.append(f" {found[1]}={path}")
             else:
                 kept.append(attribute)
@@ -121,8 +122,13 @@ def _rewritten(name: str, value: str, names: Names) -> str:
     if name in _ADDRESSES:
         return names.address(value)
     if name == "refresh" and (found := _REFRESH.fullmatch(value)):
-        return f"{found[1]}{found[2]}{names.address(found[3])}{found[2]}"
+        return found[1] + _in_quotes(found[2].strip(), names)
     return names.cookie(value) if name == "set-cookie" else value
+
+
+def _in_quotes(text: str, names: Names) -> str:
+    mark = text[:1] if text[:1] in ("'", '"') and text[1:].endswith(text[:1]) else ""
+    return mark + names.address(text.removeprefix(mark).removesuffix(mark)) + mark
 
 
 def status_line(code: int, reason: str) -> str:

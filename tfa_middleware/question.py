@@ -16,8 +16,8 @@ _OF_THE_QUESTION = frozenset(
     {SECRET, _METHOD, _URI, _HOST, "HTTP_UPGRADE", "HTTP_CONNECTION", "RAW_URI", "REQUEST_URI"}
 )
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,32}")
-#: Remembered are only addresses as short as most are, in octets.
-_SHORT = 512
+#: Remembered are only addresses, and names of headers, that are as short as most are, in characters.
+_SHORT, _LONG = 1024, 4096
 #: Values, and the names of the environ.
 Question = tuple[str | tuple[str, ...] | None, ...]
 
@@ -48,9 +48,10 @@ def facts(question: Environ) -> Question:
 
 
 def plain(question: Environ) -> bool:
-    """Whether `facts` say it all: no value may matter of a query, a body or an Authorization, and the address is
-    short."""
-    target = question.get(_URI, "")
-    if len(target) > _SHORT or "?" in target or question.get(BODY, "") not in ("", "0") or has_body(question):
+    """Whether `facts` say it all, in few words: no value may matter of a query, a body or an Authorization."""
+    *values, names = facts(question)
+    if len("".join(names or ())) > _LONG or len("".join(str(one or "") for one in values)) > _SHORT:
+        return False
+    if "?" in question.get(_URI, "") or question.get(BODY, "") not in ("", "0") or has_body(question):
         return False
     return not (question.get("HTTP_UPGRADE") or "HTTP_AUTHORIZATION" in question)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
 from tfa_middleware import cookies
@@ -26,8 +26,11 @@ class Rebinding:
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    def settled(self, request: Request, realm: Realm, record: Pass, headers: HeaderList) -> HeaderList:
-        """An answer's headers for the browser; what it sets is bound, and the deletion of the session is a logout."""
+    def settled(
+        self, request: Request, realm: Realm, record: Pass, headers: HeaderList, over: Callable[[], object]
+    ) -> HeaderList:
+        """An answer's headers for the browser; what it sets is bound, and the deletion of the session is a logout: then
+        ``over`` is called, for the answer outlives the pass that it ended."""
         headers = self._without_foreign(request, realm, record, private(without_ours(self._services, headers)))
         news = self._news(realm, record, headers)
         changes = {name: one for name, one in news.items() if _reaches(one, request)}
@@ -35,6 +38,7 @@ class Rebinding:
             return headers
         if self._logs_out(realm, record, changes):
             self.end(record, "the application logged out")
+            over()
             return [*headers, realm.cookie.removal()]
         values = {name: one.value for name, one in changes.items() if not one.deletes}
         realm.quarantine.acquire(record.owner, values, record.owner)

@@ -15,7 +15,10 @@ from tfa_middleware.request import Request, has_body
 from tfa_middleware.routes import Route
 from tfa_middleware.services import Services
 from tfa_middleware.sessions import PASSED, PENDING, Session, visitor
-from tfa_middleware.verdicts import CACHE, LONGEST, SEEN_EVERY, Verdict
+from tfa_middleware.verdicts import SEEN_EVERY, Verdict
+
+#: Cookie headers whose worth is remembered beyond a revocation, and the characters of one.
+_REMEMBERED, _LONGEST = 4096, 2048
 
 
 @dataclass(frozen=True)
@@ -60,6 +63,8 @@ class Standings:
         identity = made.record.id if made else realm.cookie.passed(header, named)
         known = into.get((realm.name, identity)) if identity else None
         record = known.record if known else self._passes.get(realm.name, identity) if identity else None
+        if record is None and made:
+            self._made.pop((realm.name, header), None)
         if record is None or not self._fresh(realm, record):
             return None
         verdict = made if made and made.record is record else self._make(realm, record, named or cookies.simple(header))
@@ -84,9 +89,9 @@ class Standings:
 
     def _remember(self, realm: Realm, header: str, verdict: Verdict) -> None:
         """Verdicts are forgotten again and again; what the same pass makes of the same header stays what it is."""
-        if len(self._made) >= CACHE:
+        if len(self._made) >= _REMEMBERED:
             self._made = {}
-        if len(header) <= LONGEST:
+        if len(header) <= _LONGEST:
             self._made[realm.name, header] = verdict
 
     def _fresh(self, realm: Realm, record: Pass) -> bool:

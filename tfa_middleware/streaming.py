@@ -23,6 +23,10 @@ class Watch:
         self._lives = lives
         self._due = (time.monotonic() if began is None else began) + SLOW * POLL
 
+    def over(self) -> None:
+        """Ask no more: the answer itself ended its pass, as that to a logout does."""
+        self._due = float("inf")
+
     def __call__(self) -> None:
         """Raise `PassEnded` where the answer must not go on."""
         moment = time.monotonic()

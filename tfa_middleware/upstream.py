@@ -5,6 +5,7 @@ Needs urllib3, so it is imported only where a gateway is configured (the extra `
 
 from __future__ import annotations
 
+import os
 import socket
 import ssl
 import struct
@@ -114,10 +115,10 @@ class Upstream:
 def _waits(plug: Any, seconds: int) -> None:
     """Let a connection be silent for so long. Of a plain socket the system measures that, which then raises
     `BlockingIOError`: Python would ask before each call whether it can go on, and let other threads run meanwhile."""
-    if isinstance(plug, ssl.SSLSocket):
+    plug.settimeout(None)
+    if isinstance(plug, ssl.SSLSocket) or not os.get_blocking(plug.fileno()):  # gevent's never block
         plug.settimeout(float(seconds))
         return
-    plug.settimeout(None)
     for side in (socket.SO_RCVTIMEO, socket.SO_SNDTIMEO):
         plug.setsockopt(socket.SOL_SOCKET, side, struct.pack("@ll", seconds, 0))
 

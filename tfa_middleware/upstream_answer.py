@@ -12,10 +12,10 @@ from tfa_middleware.hold import HeaderList
 from tfa_middleware.octets import Octets, Plug, TooLong
 
 #: Octets of a head, fields of a head, octets of a line between chunks.
-_HEAD, _FIELDS, _LINE = 65536, 100, 4096
+_HEAD, _FIELDS, _LINE = 131072, 100, 4096
 #: Interim answers before the one that counts.
 _INTERIM = 100
-_STATUS = re.compile(r"HTTP/1\.([0-9]) +([1-9][0-9]{2})(?:[ \t]+([^\r\n]*))?\r?\n")
+_STATUS = re.compile(r"HTTP/1\.([0-9]) +([1-9][0-9]{2})(?:[ \t]([^\r\n]*))?\r?\n")
 #: A field: a line of its own, whose value goes on in lines that begin with a blank (obs-fold).
 _FIELD = re.compile(r"^([!-9;-~]+):([^\r\n]*)\r?\n", re.MULTILINE)
 _FOLD = re.compile(r"\r?\n[ \t]+")
@@ -61,11 +61,11 @@ class Answer:
             found = _STATUS.match(text)
             if found is None:
                 raise BadAnswer("its first line is no status line of HTTP/1")
-            fields, code = text[found.end() :].removesuffix("\n").removesuffix("\r"), int(found[2])
+            fields, code = text[found.end() :], int(found[2])
             if code == http.HTTPStatus.SWITCHING_PROTOCOLS:
                 raise BadAnswer("it switched protocols, which nobody asked for")
             if code >= 200:
-                return found[1], code, found[3] or "", fields
+                return found[1], code, (found[3] or "").strip(" \t"), fields
             _fields(fields)
         raise BadAnswer("it gives interim answers without an end")
 
@@ -104,11 +104,12 @@ class Answer:
         return size
 
     def _drop_trailer(self) -> None:
-        lines = b""
-        while (line := self._line()) not in _ENDS:
-            lines += line
+        lines = line = self._line()
+        while line not in _ENDS:
             if len(lines) > _HEAD:
                 raise BadAnswer("its trailer is too long")
+            line = self._line()
+            lines += line
         _fields(lines.decode("latin-1"))
 
     def _line(self) -> bytes:
@@ -121,12 +122,12 @@ class Answer:
 
 
 def _fields(text: str) -> HeaderList:
-    """The fields of lines that each have an end. Raises `BadAnswer` where one of them is none."""
+    """The fields of lines, of which the last one is empty. Raises `BadAnswer` where another one is no field."""
     found = _FIELD.findall(text)
-    if len(found) != text.count("\n"):
+    if len(found) + 1 != text.count("\n"):
         text = _FOLD.sub(" ", text)
         found = _FIELD.findall(text)
-        if len(found) != text.count("\n"):
+        if len(found) + 1 != text.count("\n"):
             raise BadAnswer("a header line is malformed")
     if len(found) > _FIELDS:
         raise BadAnswer("its head has too many lines")

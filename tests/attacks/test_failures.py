@@ -275,7 +275,6 @@ def test_whatever_raises_lets_nobody_through(tmp_path: Path, monkeypatch: pytest
         (stage.app._inside, "serve"),
         (stage.bench.services.passes, "get"),
         (stage.bench.services.passes.verdicts, "refresh"),
-        (stage.bench.services.passes.verdicts, "find"),
         (stage.bench.services.passes.verdicts, "keep"),
         (stage.bench.app._standings, "found"),
         (stage.bench.services.challenges, "fetch"),

@@ -106,3 +106,40 @@ def test_a_slow_answer_does_not_go_out_after_its_pass(path: str, query: str, tmp
         mallory.press("sign_out", "/_tfa/user/")
         assert answer.result().code == 403
         assert b"SECRET" not in answer.result().body
+
+
+class SlowLogout(Console):
+    """Logs out by a path that nobody listed, and works on the answer for long."""
+
+    def __call__(self, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
+        path = environ["PATH_INFO"]
+        if path not in ("/bye/list", "/bye/blocks", "/bye/write"):
+            return super().__call__(environ, start)
+        headers = [("Content-Type", "text/plain"), ("Set-Cookie", "sid=; Path=/; Max-Age=0")]
+        if path == "/bye/blocks":
+            return self._blocks(start, headers)
+        write = start("200 OK", headers)
+        time.sleep(0.2)
+        if path == "/bye/list":
+            return [b"Goodbye."]
+        write(b"Goodbye.")
+        return []
+
+    def _blocks(self, start: Callable[..., Any], headers: list[tuple[str, str]]) -> Iterable[bytes]:
+        time.sleep(0.2)
+        start("200 OK", headers)
+        time.sleep(0.2)
+        yield b"Good"
+        time.sleep(0.4)
+        yield b"bye."
+
+
+@pytest.mark.parametrize("query", ["", "a=b"], ids=["hot", "careful"])
+@pytest.mark.parametrize("path", ["/bye/list", "/bye/blocks", "/bye/write"])
+def test_the_answer_to_a_slow_logout_goes_out_whole(path: str, query: str, tmp_path: Path) -> None:  # A14
+    stage = Stage(tmp_path, SlowLogout(IN_PLACE))
+    mallory = stage.passed()
+    assert mallory.get("/private", QUERY_STRING=query).code == 200
+    answer = mallory.get(path, QUERY_STRING=query)
+    assert (answer.code, answer.body) == (200, b"Goodbye.")
+    assert not list(stage.bench.services.passes.list("user", "mallory"))

@@ -13,7 +13,7 @@ from support.bench import Bench
 from support.raw_wsgi import request as environ_of
 from support.spy import Spy
 
-from tfa_middleware import cookies
+from tfa_middleware import cookies, standing
 from tfa_middleware.challenges import LOGIN, Challenge
 from tfa_middleware.errors import BadRequest
 from tfa_middleware.model import Authenticator
@@ -377,3 +377,27 @@ def test_an_account_without_factors_may_have_a_pass(scene: Scene) -> None:
     new = Authenticator("x", "totp", "", 0, "", {"secret": "A" * 32, "digits": 6, "period": 30, "algorithm": "SHA1"})
     scene.realm.accounts.add("bob", new)
     assert scene.standing().state == VISITOR  # A14: it was given under another set-up
+
+
+def test_what_a_header_was_worth_is_forgotten_with_its_pass(scene: Scene) -> None:
+    header = scene.request().cookie_header
+    found = scene.found(header)
+    assert found is not None
+    scene.look()
+    scene.services.passes.verdicts.forget()
+    assert scene.found(header) is found  # what the same pass makes of it stays what it is
+    scene.services.passes.end("user", "the-id")
+    assert scene.found(header) is None
+    assert not scene.standings._made
+
+
+def test_little_is_remembered_of_headers(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standing, "_REMEMBERED", 3)
+    for number in range(8):
+        scene.services.passes.verdicts.forget()
+        assert scene.found(f"{scene.request().cookie_header}; n={number}") is not None
+        assert 1 <= len(scene.standings._made) <= 3
+    scene.services.passes.verdicts.forget()
+    before = dict(scene.standings._made)
+    assert scene.found(f"{scene.request().cookie_header}; n={'1' * 3000}") is not None
+    assert scene.standings._made == before

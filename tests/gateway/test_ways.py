@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import socket
 import ssl
+import time
 from pathlib import Path
 
 import pytest
 import trustme
 from support.servers import WAITRESS, free_port
-from support.upstream import OK, Upstream, upstream
+from support.upstream import OK, Seen, Upstream, upstream
 
 from gateway.stage import spied, staged
 
@@ -48,6 +49,26 @@ def test_tls_is_always_verified(names: list[str], lines: str, status: int, tmp_p
         assert answer.status == status
         assert bool(up.seen) is (status == 200)
         assert stage.get("/secure").status == status
+
+
+@pytest.mark.parametrize("secure", [True, False], ids=["tls", "plain"])
+def test_octets_beyond_an_answer_answer_nobody(secure: bool, tmp_path: Path) -> None:  # case 97
+    # Of a TLS record that was taken from the network, the rest waits where no look at the socket shows it.
+    def longer(plug: socket.socket, _: Seen) -> bool:
+        plug.sendall(HELLO)
+        time.sleep(0.05)
+        plug.sendall(b"hello" + b"HTTP/1.1 200 OK\r\nSet-Cookie: sid=evil\r\nContent-Length: 4\r\n\r\nEVIL")
+        return True
+
+    with (
+        upstream(trusted_by(tmp_path, "127.0.0.1") if secure else None) as up,
+        staged(WAITRESS, tmp_path, up, "ca_file = ca.pem" if secure else "") as stage,
+    ):
+        up.answers["/longer"], up.answers["/next"] = longer, told(b"right")
+        assert stage.get("/longer").body == b"hello"
+        answer = stage.get("/next")
+        assert (answer.body, answer.all("set-cookie")) == (b"right", [])
+        assert up.connections == 2
 
 
 def test_a_unix_socket(tmp_path: Path) -> None:

@@ -37,6 +37,8 @@ PLAN = {
     "login": ["core/test_login.py"],
     "challenges": ["core/test_challenges.py"],
     "limiter": ["core/test_limiter.py", "core/test_mail_limiter.py"],
+    "octets": ["gateway/test_reading.py"],
+    "upstream_answer": ["gateway/test_reading.py"],
     "verifiers.totp": ["test_totp.py"],
     "verifiers.email": ["test_email_verifier.py"],
     "verifiers.recovery": ["test_recovery.py", "test_third_party_verifier.py"],
