@@ -68,6 +68,17 @@ def test_octets_beyond_the_end_answer_nothing() -> None:  # case 97
         assert not whole(HEAD + framed)[0].closes
 
 
+def test_octets_that_tls_holds_back_are_beyond_the_end_too() -> None:  # case 97
+    class Record(Wire):
+        def pending(self) -> int:
+            return len(self.octets.getvalue()) - self.octets.tell()
+
+    for rest, closes in ((b"abc", False), (b"abcd", True)):
+        answer = Answer(Record(HEAD + b"Content-Length: 3\r\n\r\n" + rest, 1), "GET")
+        assert [answer.read1(65536) for _ in range(4)] == [b"a", b"b", b"c", b""]
+        assert answer.closes is closes
+
+
 def test_folded_lines_are_one() -> None:
     answer, _ = whole(HEAD + b"X-A: one \r\n\t two\r\nX-B:\r\nContent-Length: 0\r\n\r\n")
     assert answer.headers[:2] == [("X-A", "one  two"), ("X-B", "")]
@@ -171,7 +182,7 @@ def test_some_answers_have_no_body(status: int, method: str) -> None:
 
 def test_the_first_line_and_the_ends_of_lines() -> None:
     for line, reason in (
-        (b"HTTP/1.1 200 Sehr gut\xfc\r\n", "Sehr gut\xfc"),
+        (b"HTTP/1.1 200 \t Xsehr gut\xfcX\x85\r\n", "Xsehr gut\xfcX\x85"),
         (b"HTTP/1.1  200\tOK\n", "OK"),
         (b"HTTP/1.1 200\n", ""),
     ):
