@@ -14,6 +14,7 @@ from html import escape
 SHOWN: Mapping[str, str] = {
     "ours, a passed request": "tfa_middleware, passed request",
     "ours, another Cookie header": "tfa_middleware, cookies changed",
+    "ours, after a revocation elsewhere": "tfa_middleware, look at the store",
     "ours, a session not seen before": "tfa_middleware, first request",
     "WebOb wsgify": "WebOb, wsgify",
     "repoze.who, auth_tkt": "repoze.who, auth_tkt",

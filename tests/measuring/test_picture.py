@@ -27,7 +27,7 @@ def test_every_bar_has_its_name_and_its_number() -> None:
     assert set(picture.SHOWN.values()) <= set(texts)
     assert {"3.0", "12", "49,152"} <= set(texts)
     assert root.findtext(f"{SVG}title") == picture.TITLE
-    assert "WebOb, wsgify: 192" in (root.findtext(f"{SVG}desc") or "")
+    assert "WebOb, wsgify: 768" in (root.findtext(f"{SVG}desc") or "")
     assert root.get("role") == "img"
 
 
