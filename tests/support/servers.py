@@ -91,15 +91,22 @@ def _command(server: str, ini: Path, port: int, workers: int) -> list[str]:
         return [sys.executable, "-m", "tfa_middleware.cli", "serve", str(ini)]
     if server == GRANIAN:
         options = ["--interface", "wsgi", "--http", "1", "--no-ws", "--blocking-threads", "4", "--port", str(port)]
-        return [sys.executable, "-m", "granian", *options, "--workers", str(workers), "support.gated:application"]
+        return [_program("granian"), *options, "--workers", str(workers), "support.gated:application"]
     if server == UWSGI:
         options = ["--master", "--processes", str(workers), "--threads", "4", "--lazy-apps", "--die-on-term"]
-        program = str(Path(sys.executable).with_name("pyuwsgi"))
-        return [program, *options, "--http-socket", f"127.0.0.1:{port}", "--module", "support.gated:application"]
+        where = ["--http-socket", f"127.0.0.1:{port}", "--module", "support.gated:application"]
+        return [_program("pyuwsgi"), *options, *where]
     # Unlike the command line, the file may name settings that older versions do not know.
     ini.with_name("gunicorn.conf.py").write_text("control_socket_disable = True\n", encoding="utf-8")
     options = ["--workers", str(workers), "--threads", "4", "--graceful-timeout", "1", "--bind", f"127.0.0.1:{port}"]
     return [sys.executable, "-m", "gunicorn", *options, f"support.servers:gated({str(ini)!r})"]
+
+
+def _program(name: str) -> str:
+    """A server that is installed beside Python, on Linux alone."""
+    from support.programs import need  # not in the served processes: it loads pytest
+
+    return need(str(Path(sys.executable).with_name(name)))
 
 
 def gated(ini: str) -> tfa_middleware.TwoFactorMiddleware:
