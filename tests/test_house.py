@@ -17,10 +17,10 @@ FILE_LIMIT, FUNCTION_LIMIT = 250, 35
 #: do not know each other. A new file needs its place here.
 STAIRCASE = """
 errors declare model i18n authorization addresses hold parts paths
-foreign preset privatefile rawtext recode rendering response stores verifiers
+foreign preset privatefile rawtext recode rendering stores verifiers
 realm_settings
 settings codes cookies forms hold tags clock audit theme keys smtp serving octets
-sessionlike upstream_url
+response sessionlike upstream_url
 stores.base verifiers.base stores.pool stores.record stores.filelook stores.filewrite
 stores.accountlines element held invites login notices pages request sessions smtp_url
 stores.memory stores.sqlite stores.redis stores.postgresql stores.textfile stores.storeaccounts

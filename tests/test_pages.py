@@ -10,6 +10,7 @@ from page_samples import COMMON, SAMPLES
 from webtest import TestApp
 
 from tfa_middleware.errors import ConfigError
+from tfa_middleware.hold import App
 from tfa_middleware.pages import Pages
 from tfa_middleware.settings import TfaSettings
 from tfa_middleware.theme import contrast, theme_css
@@ -27,10 +28,21 @@ def pages(tmp_path: Path) -> Pages:
 
 
 @pytest.fixture(params=["page", "redirect", "refusal"])
-def answer(pages: Pages, request: pytest.FixtureRequest) -> webob.Response:
+def reply(pages: Pages, request: pytest.FixtureRequest) -> App:
     if request.param == "page":
         return pages.page("message.html", status=403, language="en", **MESSAGE)
     return pages.see_other("/x") if request.param == "redirect" else pages.refusal(403, "second_factor_required")
+
+
+@pytest.fixture
+def answer(reply: App) -> webob.Response:
+    return sent(reply)
+
+
+def sent(app: App | None) -> webob.Response:
+    """What a browser gets."""
+    assert app is not None
+    return webob.Request.blank("/").send(app)
 
 
 def test_every_answer_carries_the_security_headers(answer: webob.Response) -> None:
@@ -49,9 +61,9 @@ def test_every_answer_varies_by_what_it_was_decided_on(answer: webob.Response) -
     assert answer.headers["Vary"] == "Cookie, Sec-Fetch-Mode, Accept, Accept-Language"
 
 
-def test_every_answer_is_sound_wsgi(answer: webob.Response) -> None:
+def test_every_answer_is_sound_wsgi(reply: App, answer: webob.Response) -> None:
     # H10, H12
-    app = TestApp(answer)  # it checks what PEP 3333 asks of both sides
+    app = TestApp(reply)  # it checks what PEP 3333 asks of both sides
     assert app.get("/", expect_errors=True).body == answer.body
     assert app.head("/", expect_errors=True).body == b""
 
@@ -59,7 +71,7 @@ def test_every_answer_is_sound_wsgi(answer: webob.Response) -> None:
 def test_headers_are_added_and_vary_is_joined(pages: Pages) -> None:
     # F7, G9
     headers = [("Set-Cookie", "a=1"), ("Set-Cookie", "b=2"), ("Vary", "Origin"), ("Retry-After", "60")]
-    got = pages.page("message.html", language="en", headers=headers, **MESSAGE)
+    got = sent(pages.page("message.html", language="en", headers=headers, **MESSAGE))
     assert got.headers.getall("Set-Cookie") == ["a=1", "b=2"]
     assert got.headers.getall("Vary") == ["Cookie, Sec-Fetch-Mode, Accept, Accept-Language, Origin"]
     assert got.headers["Retry-After"] == "60"
@@ -80,7 +92,7 @@ def test_a_redirect_is_see_other_and_stays_relative(pages: Pages) -> None:
 
 
 @pytest.mark.parametrize(
-    ("location", "sent"),
+    ("location", "line"),
     [
         ("/a%20b?c=%2F", "/a%20b?c=%2F"),
         ("/\u00fc/\u20ac", "/%C3%BC/%E2%82%AC"),
@@ -89,14 +101,14 @@ def test_a_redirect_is_see_other_and_stays_relative(pages: Pages) -> None:
         ('/"<>', "/%22%3C%3E"),
     ],
 )
-def test_a_location_is_one_line_of_url_characters(pages: Pages, location: str, sent: str) -> None:
+def test_a_location_is_one_line_of_url_characters(pages: Pages, location: str, line: str) -> None:
     # G4, H10
-    assert pages.see_other(location).headers["Location"] == sent
+    assert sent(pages.see_other(location)).headers["Location"] == line
 
 
 def test_a_refusal_tells_a_script_where_to_go(pages: Pages) -> None:
     # G11
-    got = pages.refusal(403, "second_factor_required", "/_tfa/admin/challenge", [("Retry-After", "5")])
+    got = sent(pages.refusal(403, "second_factor_required", "/_tfa/admin/challenge", [("Retry-After", "5")]))
     assert got.json == {"error": "second_factor_required", "location": "/_tfa/admin/challenge"}
     assert (got.status_int, got.content_type, got.headers["Retry-After"]) == (403, "application/json", "5")
 
@@ -105,22 +117,23 @@ def test_an_issuer_of_any_script_is_shown(tmp_path: Path) -> None:
     # H10
     got = Pages(TfaSettings(issuer="\u0421\u0435\u0440\u0432\u0435\u0440"), tmp_path)
     page = got.page("message.html", language="en", **MESSAGE)
-    assert "\u0421\u0435\u0440\u0432\u0435\u0440" in page.text
+    assert "\u0421\u0435\u0440\u0432\u0435\u0440" in sent(page).text
     assert TestApp(page).get("/").status_int == 200
 
 
 def test_an_unknown_language_is_english(pages: Pages) -> None:
-    assert '<html lang="en">' in pages.page("message.html", language="../../tlh", **MESSAGE).text
+    assert '<html lang="en">' in sent(pages.page("message.html", language="../../tlh", **MESSAGE)).text
 
 
 def test_a_logo_takes_the_place_of_the_mark(tmp_path: Path) -> None:
-    got = Pages(TfaSettings(logo="/logo.png", issuer="A & B"), tmp_path).page("message.html", language="en", **MESSAGE)
+    own = Pages(TfaSettings(logo="/logo.png", issuer="A & B"), tmp_path)
+    got = sent(own.page("message.html", language="en", **MESSAGE))
     assert '<img class="logo" src="/logo.png" alt="A &amp; B">' in got.text
 
 
 def test_a_form_may_be_answered_from_the_hosts_that_a_realm_lists(pages: Pages) -> None:
     # G5, G6
-    answer = pages.page("message.html", language="en", form_hosts=("sso.example", "b.example"), **MESSAGE)
+    answer = sent(pages.page("message.html", language="en", form_hosts=("sso.example", "b.example"), **MESSAGE))
     wider = POLICY.replace("form-action 'self'", "form-action 'self' sso.example:* b.example:*")
     assert answer.headers.getall("Content-Security-Policy") == [wider]
 
@@ -128,14 +141,14 @@ def test_a_form_may_be_answered_from_the_hosts_that_a_realm_lists(pages: Pages) 
 @pytest.mark.parametrize("name", ["style.css", "link.css", "theme.css", "favicon.svg"])
 def test_static_files_may_be_cached(pages: Pages, name: str) -> None:
     # G8
-    got = pages.static(name)
-    assert got is not None
+    app = pages.static(name)
+    got = sent(app)
     assert got.headers["Cache-Control"] == "public, max-age=86400"
     assert got.headers["X-Content-Type-Options"] == "nosniff"
     assert got.content_type == ("image/svg+xml" if name.endswith(".svg") else "text/css")
-    again = webob.Request.blank("/", if_none_match=f'"{got.etag}"').send(got)
+    again = webob.Request.blank("/", if_none_match=f'"{got.etag}"').send(app)
     assert (again.status_int, again.body) == (304, b"")
-    assert TestApp(got).head("/").content_length == len(got.body)
+    assert TestApp(app).head("/").content_length == len(got.body)
 
 
 @pytest.mark.parametrize(
@@ -148,7 +161,8 @@ def test_static_names_are_exact(pages: Pages, name: str) -> None:
 
 def test_pages_name_their_files_by_version(tmp_path: Path) -> None:
     blue, red = (
-        Pages(TfaSettings(colour=c), tmp_path).page("message.html", language="en", **MESSAGE) for c in ("#00f", "#f00")
+        sent(Pages(TfaSettings(colour=c), tmp_path).page("message.html", language="en", **MESSAGE))
+        for c in ("#00f", "#f00")
     )
     assert blue.text.count("/_tfa/static/theme.css?v=") == 1
     assert blue.text != red.text
@@ -159,7 +173,7 @@ def test_a_site_replaces_and_extends_templates(tmp_path: Path) -> None:
     (tmp_path / "ours" / "message.html").write_text(
         '{% extends "tfa/message.html" %}{% block title %}Mine{% endblock %}'
     )
-    got = Pages(TfaSettings(template_dir="ours"), tmp_path).page("message.html", language="en", **MESSAGE)
+    got = sent(Pages(TfaSettings(template_dir="ours"), tmp_path).page("message.html", language="en", **MESSAGE))
     assert "<title>Mine" in got.text
     assert "Bye." in got.text
 

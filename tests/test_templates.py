@@ -28,7 +28,7 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Pages:
 
 def read(pages: Pages, name: str, language: str = "en") -> Page:
     template, facts = SAMPLES[name]
-    return Page(pages.page(template, language=language, **{**COMMON, **facts}).text)
+    return Page(pages.page(template, language=language, **{**COMMON, **facts}).body.decode())
 
 
 @pytest.fixture(params=languages())
@@ -185,7 +185,7 @@ def hostile(value: Any) -> Any:
 def test_no_fact_becomes_markup(pages: Pages, name: str, language: str) -> None:
     template, facts = SAMPLES[name]
     evil = {**hostile({**COMMON, **facts}), "kind": facts.get("kind", "")}
-    page = Page(pages.page(template, language=language, **evil).text)
+    page = Page(pages.page(template, language=language, **evil).body.decode())
     assert page.faults == []
     assert page.all("script") == []
     assert [key for one in page.elements for key in one if key.startswith("on")] == []
@@ -206,7 +206,7 @@ def test_verifiers_may_bring_a_template_of_their_own(tmp_path: Path) -> None:
     own = Pages(TfaSettings(template_dir="own"), tmp_path)
     template, facts = SAMPLES["challenge"]
     facts = {**facts, "kind": "grid", "prompt": Prompt("Enter the cell", {"cell": "B7"})}
-    assert "<p>B7</p>" in own.page(template, language="en", **{**COMMON, **facts}).text
+    assert "<p>B7</p>" in own.page(template, language="en", **{**COMMON, **facts}).body.decode()
 
 
 def palette(css: str) -> list[dict[str, str]]:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from tfa_middleware.answers import Answers, for_a_script
 from tfa_middleware.page import Page
+from tfa_middleware.response import Reply
 from tfa_middleware.services import Services
-
-if TYPE_CHECKING:
-    import webob
 
 
 class AnswerView:
@@ -19,7 +15,7 @@ class AnswerView:
         self._pages = services.pages
         self._answers = Answers(services)
 
-    def show(self, page: Page) -> webob.Response:
+    def show(self, page: Page) -> Reply:
         """Give it out. Only scripts of this site are answered: an address that is opened must not use it up."""
         request, settings = page.request, page.realm.settings
         site = request.environ.get("HTTP_SEC_FETCH_SITE", "same-origin")

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
 
 from tfa_middleware.held import Held
 from tfa_middleware.hold import HeaderList
 from tfa_middleware.realm import Realm
+from tfa_middleware.response import Reply
 from tfa_middleware.services import Services
-
-if TYPE_CHECKING:
-    import webob
 
 #: A held answer waits this long, in seconds, to be fetched.
 SHOWN_WITHIN = 600
@@ -51,9 +48,7 @@ class Answers:
         return held if self._store.delete(key, version=entry.version) else None
 
 
-def for_a_script(held: Held, more: HeaderList) -> webob.Response:
+def for_a_script(held: Held, more: HeaderList) -> Reply:
     """A held answer that is no redirect, as its script would have had it; its cookies went before or are ``more``."""
     headers = [*held.page_headers(), ("Cross-Origin-Resource-Policy", "same-origin"), ANSWER, *more]
-    import webob  # with the first of them only
-
-    return webob.Response(body=held.body, status=held.status, headerlist=headers)
+    return Reply(held.status, headers, held.body)

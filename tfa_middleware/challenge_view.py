@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from tfa_middleware.accounts import Way
 from tfa_middleware.admission import Admission, Admitted
@@ -18,11 +17,9 @@ from tfa_middleware.proving import Proving
 from tfa_middleware.realm import Realm
 from tfa_middleware.replies import Replies
 from tfa_middleware.request import Request
+from tfa_middleware.response import Reply
 from tfa_middleware.services import Services
 from tfa_middleware.sessions import PENDING, Session, new_id
-
-if TYPE_CHECKING:
-    import webob
 
 WRONG = N_("This code is not right. Please try again.")
 #: What became of a mail -> (as an error, as a notice).
@@ -44,7 +41,7 @@ class ChallengeView:
         self._admission = Admission(services)
         self._answers = Answers(services)
 
-    def show(self, page: Page) -> webob.Response:
+    def show(self, page: Page) -> Reply:
         """GET: changes nothing and sends nothing (C10)."""
         challenge = self._challenge(page)
         if challenge is None:
@@ -56,7 +53,7 @@ class ChallengeView:
             challenge = self._challenge(page) or challenge
         return self._page(page, challenge, *self._mail_note(challenge))
 
-    def act(self, page: Page) -> webob.Response:
+    def act(self, page: Page) -> Reply:
         """POST: one of the buttons."""
         challenge = self._challenge(page)
         if challenge is None:
@@ -91,14 +88,14 @@ class ChallengeView:
             return None
         return challenge
 
-    def _nothing_waits(self, page: Page) -> webob.Response:
+    def _nothing_waits(self, page: Page) -> Reply:
         if page.passed:
             return self._services.pages.see_other(page.realm.settings.home or page.realm.settings.paths[0])
         return self._replies.start_again(page.request, page.realm)
 
     # -- the buttons
 
-    def _verify(self, page: Page, challenge: Challenge) -> webob.Response:
+    def _verify(self, page: Page, challenge: Challenge) -> Reply:
         try:
             proof = self._proving.answer(page.realm, challenge, page.form, page.request)
             admitted = self._admission.by_factor(page.realm, challenge, proof)
@@ -111,7 +108,7 @@ class ChallengeView:
             self._services.passes.end_all(page.realm.name, challenge.user, but=admitted.session.id)
         return self.released(page.request, challenge, admitted)
 
-    def released(self, request: Request, challenge: Challenge, admitted: Admitted) -> webob.Response:
+    def released(self, request: Request, challenge: Challenge, admitted: Admitted) -> Reply:
         """Give the browser the held answer: a redirect as its own target, a page by one GET of its own address. What a
         script waits for it can fetch once."""
         held = challenge.held
@@ -123,7 +120,7 @@ class ChallengeView:
         kept = [(name, value) for name, value in further if name.lower() not in _OURS]
         return self._services.pages.see_other(admitted.landing, [*kept, *admitted.cookies])
 
-    def _mail(self, page: Page, challenge: Challenge) -> webob.Response:
+    def _mail(self, page: Page, challenge: Challenge) -> Reply:
         if page.action == "method":
             try:
                 fate = self._proving.begin(page.realm, challenge, page.form.get("kind", ""), page.request)
@@ -137,7 +134,7 @@ class ChallengeView:
         status = 429 if fate in (LIMITED, WAIT) else 503 if fate == FAILED else 200
         return self._page(page, self._challenge(page) or challenge, error=error, notice=notice, status=status)
 
-    def _cancel(self, page: Page, challenge: Challenge) -> webob.Response:
+    def _cancel(self, page: Page, challenge: Challenge) -> Reply:
         self._services.challenges.consume(challenge)
         self._services.audit.emit(
             "login_cancelled", realm=page.realm.name, user=challenge.user, origin=page.request.origin
@@ -148,9 +145,7 @@ class ChallengeView:
 
     # -- the page
 
-    def _page(
-        self, page: Page, challenge: Challenge, error: str = "", notice: str = "", status: int = 200
-    ) -> webob.Response:
+    def _page(self, page: Page, challenge: Challenge, error: str = "", notice: str = "", status: int = 200) -> Reply:
         """The page as the challenge stands. Texts are source texts."""
         realm, now = page.realm, self._services.clock()
         _ = catalogue(page.request.language(self._services.settings.tfa.language)).gettext
@@ -196,7 +191,7 @@ class ChallengeView:
 
     # -- challenges that no login opened
 
-    def renew(self, request: Request, realm: Realm, lapsed: Pass) -> webob.Response:
+    def renew(self, request: Request, realm: Realm, lapsed: Pass) -> Reply:
         """A pass ran out by time alone: the factor renews it (law 5)."""
         challenge = self._new(request, realm, lapsed, RENEWAL, new_id(), request.wanted())
         if not self._open(challenge):
@@ -204,7 +199,7 @@ class ChallengeView:
         cookie = realm.cookie.header(Session(PENDING, challenge.id, int(challenge.created)))
         return self._replies.to_challenge(request, realm, [cookie])
 
-    def step_up(self, page: Page, record: Pass, wanted: str) -> webob.Response:
+    def step_up(self, page: Page, record: Pass, wanted: str) -> Reply:
         """A change of factors needs a fresh proof (A16); afterwards the browser goes to ``wanted``."""
         if self._challenge(page) is None:  # two tabs at once: the first one opens it, and both go there
             self._open(self._new(page.request, page.realm, record, STEP_UP, record.id, wanted))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from tfa_middleware.admission import Admission, Admitted
 from tfa_middleware.challenge_view import FATES, ChallengeView
@@ -17,12 +16,10 @@ from tfa_middleware.model import Proof
 from tfa_middleware.page import Page
 from tfa_middleware.proving import Proving
 from tfa_middleware.replies import Replies
+from tfa_middleware.response import Reply
 from tfa_middleware.services import Services
 from tfa_middleware.sessions import new_id
 from tfa_middleware.verifiers.base import Enrolled
-
-if TYPE_CHECKING:
-    import webob
 
 WRONG = N_("This is not right. Please try again.")
 WRONG_INVITE = N_("This invitation code is not right.")
@@ -58,12 +55,12 @@ class EnrolView:
 
     # -- choosing a kind
 
-    def choose(self, page: Page) -> webob.Response:
+    def choose(self, page: Page) -> Reply:
         """GET enrol: the kinds to choose from."""
         who = self._entitlement.of(page)
         return self._choose(page, who) if isinstance(who, Who) else who
 
-    def start(self, page: Page) -> webob.Response:
+    def start(self, page: Page) -> Reply:
         """POST enrol: begin a kind."""
         who = self._entitlement.of(page)
         if not isinstance(who, Who):
@@ -80,7 +77,7 @@ class EnrolView:
             return self._choose(page, who, status=403)
         return self._services.pages.see_other(self._url(page, enrolment.kind))
 
-    def _choose(self, page: Page, who: Who, error: str = "", status: int = 200) -> webob.Response:
+    def _choose(self, page: Page, who: Who, error: str = "", status: int = 200) -> Reply:
         realm = page.realm
         _ = catalogue(page.request.language(self._services.settings.tfa.language)).gettext
         kinds = [
@@ -96,7 +93,7 @@ class EnrolView:
 
     # -- proving it
 
-    def show(self, page: Page) -> webob.Response:
+    def show(self, page: Page) -> Reply:
         """GET enrol/KIND: the step that is asked now."""
         who = self._entitlement.of(page)
         if not isinstance(who, Who):
@@ -106,7 +103,7 @@ class EnrolView:
             return self._services.pages.see_other(self._replies.base(page.request, page.realm) + "enrol")
         return self._page(page, who, enrolment)
 
-    def act(self, page: Page) -> webob.Response:
+    def act(self, page: Page) -> Reply:
         """POST enrol/KIND: confirm, resend or cancel."""
         who = self._entitlement.of(page)
         if not isinstance(who, Who):
@@ -122,7 +119,7 @@ class EnrolView:
             return self._sent(page, who, enrolment)
         return self._confirm(page, who, enrolment, back)
 
-    def _confirm(self, page: Page, who: Who, enrolment: Challenge, back: webob.Response) -> webob.Response:
+    def _confirm(self, page: Page, who: Who, enrolment: Challenge, back: Reply) -> Reply:
         try:
             done = self._enrolling.answer(page.realm, enrolment, page.form, page.request)
             if isinstance(done, Enrolled):
@@ -139,7 +136,7 @@ class EnrolView:
             wrong = WRONG_CODE if prompt.field_name == "code" else WRONG
             return self._page(page, who, enrolment, error=wrong, clock=error.clock_offset is not None, status=403)
 
-    def _sent(self, page: Page, who: Who, enrolment: Challenge) -> webob.Response:
+    def _sent(self, page: Page, who: Who, enrolment: Challenge) -> Reply:
         fate = self._proving.mailing.send(page.realm, enrolment, page.request)
         error, notice = FATES.get(fate, ("", ""))
         fresh = self._enrolling.fetch(page.realm, page.session_id, enrolment.kind) or enrolment
@@ -155,7 +152,7 @@ class EnrolView:
         notice: str = "",
         clock: bool = False,
         status: int = 200,
-    ) -> webob.Response:
+    ) -> Reply:
         _ = catalogue(page.request.language(self._services.settings.tfa.language)).gettext
         verifier = page.realm.accounts.verifiers[enrolment.kind]
         wait = enrolment.mailed + self._services.settings.limits.resend_wait - self._services.clock()
@@ -169,7 +166,7 @@ class EnrolView:
 
     # -- saved
 
-    def _enrolled(self, page: Page, who: Who, enrolment: Challenge, enrolled: Enrolled) -> webob.Response:
+    def _enrolled(self, page: Page, who: Who, enrolment: Challenge, enrolled: Enrolled) -> Reply:
         """Save it; a waiting login is thereby proven, a pass goes on under the new set-up. Recovery codes come with the
         first factor."""
         new = self._enrolling.save(page.realm, enrolment, enrolled)
@@ -206,7 +203,7 @@ class EnrolView:
         new = self._enrolling.save(page.realm, enrolment, made)
         return Shown(RECOVERY, made.show, new.id)
 
-    def codes(self, page: Page, user: str, shown: Shown, landing: str, admitted: Admitted) -> webob.Response:
+    def codes(self, page: Page, user: str, shown: Shown, landing: str, admitted: Admitted) -> Reply:
         """Secrets of a kind, shown this once."""
         _ = catalogue(page.request.language(self._services.settings.tfa.language)).gettext
         title = _("Recovery codes") if shown.kind == RECOVERY else _(page.realm.accounts.verifiers[shown.kind].title)

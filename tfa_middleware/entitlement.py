@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from tfa_middleware.challenge_view import ChallengeView
 from tfa_middleware.challenges import Challenge
 from tfa_middleware.model import Account
 from tfa_middleware.page import Page
 from tfa_middleware.replies import Replies
+from tfa_middleware.response import Reply
 from tfa_middleware.services import Services
 from tfa_middleware.stepup import is_fresh
-
-if TYPE_CHECKING:
-    import webob
 
 #: An invitation code opens the first enrolment for its session this long, in seconds.
 INVITED_FOR = 600
@@ -37,7 +34,7 @@ class Entitlement:
         self._replies = replies
         self._challenge = challenge
 
-    def of(self, page: Page) -> Who | webob.Response:
+    def of(self, page: Page) -> Who | Reply:
         """Who enrols, or the answer that bars it."""
         if page.realm.settings.policy == "off":
             return self._services.pages.refusal(403, "policy_off")
@@ -52,7 +49,7 @@ class Entitlement:
             return self._services.pages.refusal(403, "second_factor_required")
         return Who(account.user, account, found[0])
 
-    def _with_pass(self, page: Page) -> Who | webob.Response:
+    def _with_pass(self, page: Page) -> Who | Reply:
         record = page.standing.record
         if record is None:
             return self._replies.start_again(page.request, page.realm)

@@ -10,15 +10,12 @@ import secrets
 import threading
 import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 from tfa_middleware.errors import TwoFactorError
 from tfa_middleware.keys import Keys
 from tfa_middleware.request import Request
+from tfa_middleware.response import Reply
 from tfa_middleware.services import Services
-
-if TYPE_CHECKING:
-    import webob
 
 #: The names of the two pages below the prefix.
 HEALTH, READY = "health", "ready"
@@ -42,7 +39,7 @@ class Health:
         self._key = f"ready:{secrets.token_hex(8)}"
         self._last: tuple[float, tuple[str, ...]] = (float("-inf"), ())
 
-    def answer(self, name: str, request: Request) -> webob.Response:
+    def answer(self, name: str, request: Request) -> Reply:
         """The page of that name: 200, or 503 with the names of the parts that fail."""
         if request.method not in ("GET", "HEAD"):
             return self._services.pages.facts(405, {"error": "method"}, [("Allow", "GET, HEAD")])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tfa_middleware.accounts import Change
 from tfa_middleware.admission import Admission
@@ -16,13 +16,11 @@ from tfa_middleware.model import Account
 from tfa_middleware.page import Page, moment
 from tfa_middleware.passrecord import Pass
 from tfa_middleware.replies import Replies
+from tfa_middleware.response import Reply
 from tfa_middleware.services import Services
 from tfa_middleware.stepup import is_fresh
 
-if TYPE_CHECKING:
-    import webob
-
-Act = Callable[[Page, Pass, Account], "webob.Response"]
+Act = Callable[[Page, Pass, Account], Reply]
 
 
 class ManageView:
@@ -46,7 +44,7 @@ class ManageView:
             "recovery": self._recovery,
         }
 
-    def show(self, page: Page) -> webob.Response:
+    def show(self, page: Page) -> Reply:
         """GET: the page."""
         if page.waits:
             return self._replies.to_challenge(page.request, page.realm)
@@ -55,7 +53,7 @@ class ManageView:
             return self._replies.to_entry(page.request, page.realm, page.standing.session)
         return self._page(page, record, page.realm.accounts.get(record.user))
 
-    def act(self, page: Page) -> webob.Response:
+    def act(self, page: Page) -> Reply:
         """POST: one of the buttons. Without a pass: 403 (case 38)."""
         record = page.standing.record
         if record is None:
@@ -71,7 +69,7 @@ class ManageView:
 
     # -- what changes factors
 
-    def _enabled(self, page: Page, record: Pass, account: Account) -> webob.Response:
+    def _enabled(self, page: Page, record: Pass, account: Account) -> Reply:
         wanted = page.form.get("enabled") == "yes"
         if page.realm.settings.policy == "required" and not wanted:
             return self._page(page, record, account, error=N_("This service requires it."), status=403)
@@ -83,14 +81,14 @@ class ManageView:
             return self._changed(page, record, change)
         return self._back(page)
 
-    def _rename(self, page: Page, record: Pass, account: Account) -> webob.Response:
+    def _rename(self, page: Page, record: Pass, account: Account) -> Reply:
         label = " ".join(page.form.get("label", "").split())[:60]
         if label and label.isprintable():
             page.realm.accounts.rename(record.user, page.form.get("id", ""), label)
             self._emit(page, record, "renamed", id=page.form.get("id", ""))
         return self._back(page)
 
-    def _remove(self, page: Page, record: Pass, account: Account) -> webob.Response:
+    def _remove(self, page: Page, record: Pass, account: Account) -> Reply:
         target = page.form.get("id", "")
         left = [one for one in account.authenticators if one.id != target]
         last = not any(page.realm.accounts.verifiers[one.kind].primary for one in left)
@@ -103,7 +101,7 @@ class ManageView:
             self._emit(page, record, "removed", id=target, addresses=addresses)
         return self._changed(page, record, change)
 
-    def _recovery(self, page: Page, record: Pass, account: Account) -> webob.Response:
+    def _recovery(self, page: Page, record: Pass, account: Account) -> Reply:
         if RECOVERY not in page.realm.accounts.verifiers or not account.authenticators:
             return self._page(page, record, account, status=403)
         codes = self._enrol.make_codes(page, record.user)
@@ -111,34 +109,34 @@ class ManageView:
         admitted = self._admission.after_change(page.realm, record, fingerprint, proved=False)
         return self._enrol.codes(page, record.user, codes, self._replies.base(page.request, page.realm), admitted)
 
-    def _changed(self, page: Page, record: Pass, change: Change) -> webob.Response:
+    def _changed(self, page: Page, record: Pass, change: Change) -> Reply:
         fingerprint = page.realm.accounts.changed_to(record.user, change)
         admitted = self._admission.after_change(page.realm, record, fingerprint, proved=False)
         return self._back(page, admitted.cookies)
 
-    def _back(self, page: Page, headers: list[tuple[str, str]] | None = None) -> webob.Response:
+    def _back(self, page: Page, headers: list[tuple[str, str]] | None = None) -> Reply:
         return self._services.pages.see_other(self._replies.base(page.request, page.realm), headers or ())
 
     # -- sessions
 
-    def _sign_out(self, page: Page, record: Pass, account: Account) -> webob.Response:
+    def _sign_out(self, page: Page, record: Pass, account: Account) -> Reply:
         self._services.passes.end(record.realm, record.id)
         self._emit(page, record, "session_ended", reason="signed out")
         return self._signed_out(page)
 
-    def _sign_out_everywhere(self, page: Page, record: Pass, account: Account) -> webob.Response:
+    def _sign_out_everywhere(self, page: Page, record: Pass, account: Account) -> Reply:
         ended = self._services.passes.end_all(record.realm, record.user)
         self._emit(page, record, "signed_out_everywhere", sessions=ended)
         return self._signed_out(page)
 
-    def _end_session(self, page: Page, record: Pass, account: Account) -> webob.Response:
+    def _end_session(self, page: Page, record: Pass, account: Account) -> Reply:
         for one in self._services.passes.list(record.realm, record.user):
             if public_id(one) == page.form.get("id"):
                 self._services.passes.end(one.realm, one.id)
                 self._emit(page, one, "session_ended", reason="signed out from another browser")
         return self._back(page)
 
-    def _signed_out(self, page: Page) -> webob.Response:
+    def _signed_out(self, page: Page) -> Reply:
         return self._replies.message(
             page.request, page.realm, 200, N_("Signed out"), N_("You are signed out."), word="signed_out",
             link=page.realm.entry, link_text=N_("Sign in"), headers=[page.realm.cookie.removal()],
@@ -151,9 +149,7 @@ class ManageView:
 
     # -- the page
 
-    def _page(
-        self, page: Page, record: Pass, account: Account, *, error: str = "", status: int = 200
-    ) -> webob.Response:
+    def _page(self, page: Page, record: Pass, account: Account, *, error: str = "", status: int = 200) -> Reply:
         realm = page.realm
         _ = catalogue(page.request.language(self._services.settings.tfa.language)).gettext
         recovery = account.of_kind(RECOVERY)

@@ -11,15 +11,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tfa_middleware.hold import App
 from tfa_middleware.i18n import SOURCE, languages
+from tfa_middleware.response import Reply, answer
 from tfa_middleware.settings import TfaSettings
 from tfa_middleware.theme import theme_css
 
 if TYPE_CHECKING:
-    import webob
-
     from tfa_middleware.rendering import Templates
 
+_DAY = 86400
 _HERE = Path(__file__).parent
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
@@ -31,10 +32,6 @@ _CSP = (
 SECURITY_HEADERS = (
     ("Cache-Control", "no-store"),
     ("Vary", "Cookie, Sec-Fetch-Mode, Accept, Accept-Language"),
-    (
-        "Content-Security-Policy",
-        _CSP,
-    ),
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
     ("Referrer-Policy", "same-origin"),
@@ -74,54 +71,56 @@ class Pages:
         headers: Sequence[tuple[str, str]] = (),
         form_hosts: Sequence[str] = (),
         **context: Any,
-    ) -> webob.Response:
+    ) -> Reply:
         """``template, facts -> an HTML page``. ``base`` is the realm's own root, such as ``/_tfa/admin/`` with the
         mount point before it; ``static_base`` in the context is where the static files are. ``form_hosts`` are where
         the answer to a form may redirect, beside this site: browsers hold form-action against that too (G6)."""
         language = language if language in languages() else SOURCE
         facts = {**_DEFAULTS, **self._site_facts(), **context, "lang": language, "base": base}
         text = self._templates.render(template, language, facts)
-        response = _answer(status, text, "text/html", headers)
-        if form_hosts:
-            wider = " ".join(("form-action 'self'", *(f"{host}:*" for host in form_hosts)))
-            response.headers["Content-Security-Policy"] = _CSP.replace("form-action 'self'", wider)
-        return response
+        wider = " ".join(("form-action 'self'", *(f"{host}:*" for host in form_hosts)))
+        return _answer(status, text, "text/html", headers, _CSP.replace("form-action 'self'", wider))
 
-    def refusal(
-        self, status: int, error: str, location: str = "", headers: Sequence[tuple[str, str]] = ()
-    ) -> webob.Response:
+    def refusal(self, status: int, error: str, location: str = "", headers: Sequence[tuple[str, str]] = ()) -> Reply:
         """What a script gets in place of a page: JSON with the error's word and where to go (REQUIREMENTS G11)."""
         return _answer(status, json.dumps({"error": error, "location": location}), "application/json", headers)
 
-    def facts(
-        self, status: int, facts: Mapping[str, object], headers: Sequence[tuple[str, str]] = ()
-    ) -> webob.Response:
+    def facts(self, status: int, facts: Mapping[str, object], headers: Sequence[tuple[str, str]] = ()) -> Reply:
         """A JSON object for programs that watch the service."""
         return _answer(status, json.dumps(facts), "application/json", headers)
 
-    def see_other(self, location: str, headers: Sequence[tuple[str, str]] = ()) -> webob.Response:
+    def see_other(self, location: str, headers: Sequence[tuple[str, str]] = ()) -> Reply:
         """A redirect by 303, so that nothing is posted twice (REQUIREMENTS G10). What a URL cannot hold is
         percent-encoded as UTF-8."""
         where = urllib.parse.quote(location, safe="%/:?#[]@!$&'()*+,;=~")
         return _answer(303, "", "text/plain", (("Location", where), *headers))
 
-    def static(self, name: str) -> webob.Response | None:
+    def static(self, name: str) -> App | None:
         """A file of our static folder, or ``theme.css``; None where the name is not exactly one of them."""
         if name not in self._static:
             return None
-        body, content_type, tag = self._static[name]
-        from tfa_middleware.response import file
-
-        return file(body, content_type, tag)
+        return _file(*self._static[name])
 
     def _site_facts(self) -> dict[str, str]:
         return {"issuer": self._tfa.issuer, "logo": self._tfa.logo, "version": self._version}
 
 
-def _answer(status: int, text: str, content_type: str, headers: Iterable[tuple[str, str]]) -> webob.Response:
-    from tfa_middleware.response import answer
+def _answer(status: int, text: str, content_type: str, headers: Iterable[tuple[str, str]], policy: str = _CSP) -> Reply:
+    return answer(status, text, content_type, (("Content-Security-Policy", policy), *SECURITY_HEADERS, *headers))
 
-    return answer(status, text, content_type, (*SECURITY_HEADERS, *headers))
+
+def _file(body: bytes, content_type: str, tag: str) -> App:
+    """A file of ours, which browsers may keep for a day, and ask for again where it changed."""
+    import webob  # 2 MiB, with the first of them only
+
+    response = webob.Response(body=body, content_type=content_type, conditional_response=True)
+    response.charset = "UTF-8"
+    response.etag = tag
+    response.headers["Cache-Control"] = f"public, max-age={_DAY}"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    app: App = response
+    return app
 
 
 def _static_files(theme: str) -> dict[str, tuple[bytes, str, str]]:

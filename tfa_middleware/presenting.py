@@ -8,7 +8,6 @@ many such applications do things by GET.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
 
 from tfa_middleware.attempt import Attempt, Judged
 from tfa_middleware.attempts import Attempts
@@ -20,13 +19,11 @@ from tfa_middleware.paths import joined
 from tfa_middleware.realm import Realm
 from tfa_middleware.replies import Replies, answered
 from tfa_middleware.request import Request
+from tfa_middleware.response import Reply
 from tfa_middleware.services import Services
 from tfa_middleware.sessions import Session, new_id
 from tfa_middleware.standing import Standing
 from tfa_middleware.whoami import ask, at_entry
-
-if TYPE_CHECKING:
-    import webob
 
 
 class Presenting:
@@ -86,14 +83,14 @@ class Presenting:
 
     # -- asking for the password
 
-    def asks(self, request: Request, realm: Realm) -> webob.Response:
+    def asks(self, request: Request, realm: Realm) -> Reply:
         """The application's own question for name and password. Browsers that know the answer give it unasked."""
         challenges = self._challenges(request, realm)
         if not challenges:
             return self._replies.start_again(request, realm)
         return self._replies.asks_password(request, realm, challenges)
 
-    def invites(self, request: Request, realm: Realm, session: Session) -> webob.Response:
+    def invites(self, request: Request, realm: Realm, session: Session) -> Reply:
         """What a browser gets of which nothing is known: that question, or the form that the entry page has."""
         challenges = self._challenges(request, realm)
         if not challenges:

@@ -6,19 +6,17 @@ import logging
 import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tfa_middleware.errors import BadRequest, Locked, PassEnded, RecordError, StoreError, UpstreamError
-from tfa_middleware.hold import Environ, StartResponse
+from tfa_middleware.hold import App, Environ, StartResponse
 from tfa_middleware.i18n import N_, catalogue
 from tfa_middleware.paths import NOWHERE
 from tfa_middleware.realm import Realm
 from tfa_middleware.request import Request
+from tfa_middleware.response import Reply
 from tfa_middleware.services import Services
 from tfa_middleware.sessions import VISITOR, Session, visitor
-
-if TYPE_CHECKING:
-    import webob
 
 _LOG = logging.getLogger("tfa_middleware")
 _RETRY = 5
@@ -40,7 +38,7 @@ _UPSTREAM = {
 
 
 class Replies:
-    """Answers as WebOb responses. Every one of them is no-store and carries the security headers of `Pages`."""
+    """Every one of them is no-store and carries the security headers of `Pages`."""
 
     def __init__(self, services: Services) -> None:
         self._services = services
@@ -59,7 +57,7 @@ class Replies:
         status: int = 200,
         headers: Headers = (),
         **facts: Any,
-    ) -> webob.Response:
+    ) -> Reply:
         """One of our pages in the person's language."""
         root = f"{request.mount}{self._tfa.prefix}"
         return self._services.pages.page(
@@ -87,7 +85,7 @@ class Replies:
         link_text: str = "",
         headers: Headers = (),
         **facts: Any,
-    ) -> webob.Response:
+    ) -> Reply:
         """A page that says what happened and what to do next; a script gets ``word`` as JSON. Texts are sources."""
         if not request.navigation:
             return self._services.pages.refusal(status, word, link, headers)
@@ -98,14 +96,14 @@ class Replies:
             request, realm, "message.html", status=status, headers=headers, link=link, link_text=link_text, **shown
         )
 
-    def to_challenge(self, request: Request, realm: Realm, headers: Headers = ()) -> webob.Response:
+    def to_challenge(self, request: Request, realm: Realm, headers: Headers = ()) -> Reply:
         """To the second factor (G11)."""
         location = self.base(request, realm) + "challenge"
         if request.navigation:
             return self._services.pages.see_other(location, headers)
         return self._services.pages.refusal(403, "second_factor_required", location, headers)
 
-    def to_entry(self, request: Request, realm: Realm, session: Session, *, afresh: bool = False) -> webob.Response:
+    def to_entry(self, request: Request, realm: Realm, session: Session, *, afresh: bool = False) -> Reply:
         """To the application's login; the address that was wanted is kept in the session, which may begin afresh."""
         if not request.navigation:
             return self._no_login(realm)
@@ -117,25 +115,25 @@ class Replies:
         headers = [realm.cookie.header(replace(kept, wanted=wanted))] if changed else []
         return self._services.pages.see_other(realm.entry, headers)
 
-    def _no_login(self, realm: Realm) -> webob.Response:
+    def _no_login(self, realm: Realm) -> Reply:
         """For a script: 403, or where it would send a token 401 (RFC 6750 3), at which such pages show their login."""
         if realm.settings.authorization != "bearer":
             return self._services.pages.refusal(403, "login_required", realm.entry)
         return self._services.pages.refusal(401, "login_required", realm.entry, [("WWW-Authenticate", "Bearer")])
 
-    def from_elsewhere(self, request: Request, realm: Realm) -> webob.Response:
+    def from_elsewhere(self, request: Request, realm: Realm) -> Reply:
         """A login that another site's page posted: to the login page, and nothing of this browser's changes."""
         if not request.navigation:
             return self._services.pages.refusal(403, "cross_site", realm.entry)
         return self._services.pages.see_other(realm.entry)
 
-    def to_login(self, request: Request, realm: Realm) -> webob.Response:
+    def to_login(self, request: Request, realm: Realm) -> Reply:
         """To the entry page, and nothing of this browser's changes: a password in a header is judged there first."""
         if not request.takes_pages:
             return self._services.pages.refusal(403, "login_required", realm.entry)
         return self._services.pages.see_other(realm.entry)
 
-    def asks_password(self, request: Request, realm: Realm, challenges: Sequence[str]) -> webob.Response:
+    def asks_password(self, request: Request, realm: Realm, challenges: Sequence[str]) -> Reply:
         """401 in the application's own words to browsers (RFC 9110 11.6.1), which then ask for name and password."""
         return self.message(
             request, realm, 401, N_("Please sign in"), N_("Your name and your password are asked for first."),
@@ -143,7 +141,7 @@ class Replies:
             link=realm.entry, link_text=N_("Sign in"),
         )  # fmt: skip
 
-    def other_account(self, request: Request, realm: Realm) -> webob.Response:
+    def other_account(self, request: Request, realm: Realm) -> Reply:
         """A page of another site sent the browser here with another name and password than those of its pass."""
         text = N_("A link of another site would have signed you in as somebody else, so it was not followed.")
         return self.message(
@@ -151,7 +149,7 @@ class Replies:
             link=realm.entry, link_text=N_("Sign in"),
         )  # fmt: skip
 
-    def start_again(self, request: Request, realm: Realm, *, void: bool = False) -> webob.Response:
+    def start_again(self, request: Request, realm: Realm, *, void: bool = False) -> Reply:
         """The login that waited is over: the password is asked again."""
         text = (
             N_("Too many wrong codes were entered. Please sign in with your password again.")
@@ -163,7 +161,7 @@ class Replies:
             link=realm.entry, link_text=N_("Sign in"), headers=[realm.cookie.removal()],
         )  # fmt: skip
 
-    def undecided(self, request: Request, realm: Realm) -> webob.Response:
+    def undecided(self, request: Request, realm: Realm) -> Reply:
         """Nobody can tell whether the password was right: nothing is let through."""
         text = N_(
             "The service gave an answer to this sign-in that cannot be judged, so nothing was opened. "
@@ -174,7 +172,7 @@ class Replies:
             link=realm.entry, link_text=N_("Sign in"), headers=[realm.cookie.removal()],
         )  # fmt: skip
 
-    def locked(self, request: Request, realm: Realm | None, error: Locked, headers: Headers = ()) -> webob.Response:
+    def locked(self, request: Request, realm: Realm | None, error: Locked, headers: Headers = ()) -> Reply:
         """429, with how long to wait (D7), and the way back to other factors."""
         link = f"{self.base(request, realm)}challenge" if realm else ""
         back = {"word": "locked", "link": link, "link_text": N_("Back") if link else ""}
@@ -190,7 +188,7 @@ class Replies:
             headers=[("Retry-After", str(error.retry_after)), *headers], minutes=minutes, **back,
         )  # fmt: skip
 
-    def failed(self, request: Request, error: Exception) -> webob.Response:
+    def failed(self, request: Request, error: Exception) -> Reply:
         """The answer to an error: 400 for an ambiguous request, 429, 503, else 500. Nothing is let through (K3, K6)."""
         audit = self._services.audit
         if isinstance(error, BadRequest):
@@ -222,16 +220,15 @@ class Replies:
         request = Request(environ, NOWHERE, self._tfa.trusted_proxies)
         return answered(self._of_upstream(request, error), request, start_response)
 
-    def _of_upstream(self, request: Request, error: UpstreamError) -> webob.Response:
+    def _of_upstream(self, request: Request, error: UpstreamError) -> Reply:
         heading, text, word = _UPSTREAM[error.status]
         headers = [] if error.status == 404 else [("Retry-After", str(_RETRY))]
         return self.message(request, None, error.status, heading, text, word=word, headers=headers)
 
 
-def answered(response: webob.Response, request: Request, start_response: StartResponse) -> Iterable[bytes]:
+def answered(response: App, request: Request, start_response: StartResponse) -> Iterable[bytes]:
     """One of our answers, given as WSGI wants it."""
-    body: Iterable[bytes] = response(request.environ, start_response)
-    return body
+    return response(request.environ, start_response)
 
 
 def place(error: BaseException) -> str:

@@ -1,48 +1,44 @@
-"""Answers of ours as WebOb responses. Loaded with the first one: WebOb costs a worker 2 MiB that a passed request does
-not need."""
+"""The gate's own answers as WSGI sends them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from dataclasses import dataclass, field
+from http import HTTPStatus
 
-import webob
-
-_DAY = 86400
+from tfa_middleware.hold import Environ, HeaderList, StartResponse
 
 
-class Response(webob.Response):  # type: ignore[misc]
-    """A response whose Location stays as it is.
+@dataclass(frozen=True)
+class Reply:
+    """A whole answer: a WSGI application that tells everybody the same, and to HEAD only the headers of it.
 
-    WebOb would put the scheme and host that the server saw before it, and behind a proxy those are not the
-    browser's. A relative reference is enough (RFC 9110 10.2.2).
+    ``status`` is a line such as ``303 See Other``. A cookie in ``headers`` and the ``body`` are no matter for a log.
     """
 
-    def _abs_headerlist(self, _environ: dict[str, Any]) -> list[tuple[str, str]]:
-        return list(self.headerlist)
+    status: str
+    headers: HeaderList = field(repr=False)
+    body: bytes = field(repr=False)
+
+    def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        start_response(self.status, list(self.headers))
+        return [] if environ.get("REQUEST_METHOD") == "HEAD" else [self.body]
 
 
-def answer(status: int, text: str, content_type: str, headers: Iterable[tuple[str, str]]) -> webob.Response:
-    """A response with these headers. Raises ValueError for a header that could not be one."""
-    response = Response(body=text.encode(), status=status, content_type=content_type, charset="UTF-8")
+def answer(status: int, text: str, content_type: str, headers: Iterable[tuple[str, str]]) -> Reply:
+    """An answer with these headers; of two ``Vary`` one is made. Raises ValueError for a header that could not be
+    one."""
+    body = text.encode()
+    given = [("Content-Type", f"{content_type}; charset=UTF-8"), ("Content-Length", str(len(body)))]
+    varies = []
     for name, value in headers:
         _check_header(name, value)
-        if name.lower() == "vary" and "Vary" in response.headers:
-            response.headers["Vary"] += ", " + value
+        if name.lower() == "vary":
+            varies.append(value)
         else:
-            response.headers.add(name, value)
-    return response
-
-
-def file(body: bytes, content_type: str, tag: str) -> webob.Response:
-    """A file of ours, which browsers may keep for a day."""
-    response = Response(body=body, content_type=content_type, conditional_response=True)
-    response.charset = "UTF-8"
-    response.etag = tag
-    response.headers["Cache-Control"] = f"public, max-age={_DAY}"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    return response
+            given.append((name, value))
+    given += [("Vary", ", ".join(varies))] if varies else []
+    return Reply(f"{status} {HTTPStatus(status).phrase}", given, body)
 
 
 def _check_header(name: str, value: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING
 
 from tfa_middleware import forms
 from tfa_middleware.answer_view import AnswerView
@@ -11,7 +10,7 @@ from tfa_middleware.challenge_view import ChallengeView
 from tfa_middleware.enrol_view import EnrolView
 from tfa_middleware.errors import BadRequest
 from tfa_middleware.health import HEALTH, READY, Health
-from tfa_middleware.hold import StartResponse
+from tfa_middleware.hold import App, StartResponse
 from tfa_middleware.i18n import N_
 from tfa_middleware.manage_view import ManageView
 from tfa_middleware.page import Page
@@ -19,12 +18,10 @@ from tfa_middleware.proving import Proving
 from tfa_middleware.realm import Realm
 from tfa_middleware.replies import Replies, answered
 from tfa_middleware.request import Request
+from tfa_middleware.response import Reply
 from tfa_middleware.services import Services
 from tfa_middleware.sessions import VISITOR
 from tfa_middleware.standing import Standings
-
-if TYPE_CHECKING:
-    import webob
 
 MAX_FORM = 65536
 
@@ -46,14 +43,14 @@ class Views:
         """Answer one request."""
         parts = request.path_info[len(self._services.settings.tfa.prefix) :].split("/")
         if parts in ([HEALTH], [READY]):
-            response = self._health.answer(parts[0], request)
+            response: App = self._health.answer(parts[0], request)
         elif parts[0] == "static" and len(parts) == 2:
             response = self._services.pages.static(parts[1]) or self._not_found(request)
         else:
             response = self._page(request, self._services.map.realms.get(parts[0]), parts[1:])
         return answered(response, request, start_response)
 
-    def _page(self, request: Request, realm: Realm | None, parts: list[str]) -> webob.Response:
+    def _page(self, request: Request, realm: Realm | None, parts: list[str]) -> Reply:
         show, act = self._find(parts)
         if realm is None or show is None:
             return self._not_found(request)
@@ -69,16 +66,14 @@ class Views:
             return self._outdated(page)
         return act(page)
 
-    def _outdated(self, page: Page) -> webob.Response:
+    def _outdated(self, page: Page) -> Reply:
         """A form of another session: mostly the browser's own one, which ended while the person was away."""
         held = page.realm.cookie.read(page.request.cookies, self._services.clock())
         if page.standing.state == VISITOR and held.state != VISITOR:
             return self._replies.start_again(page.request, page.realm)
         return self._refused(page.request, 403, realm=page.realm)
 
-    def _find(
-        self, parts: list[str]
-    ) -> tuple[Callable[[Page], webob.Response] | None, Callable[[Page], webob.Response]]:
+    def _find(self, parts: list[str]) -> tuple[Callable[[Page], Reply] | None, Callable[[Page], Reply]]:
         if parts in ([], [""]):
             return self._manage.show, self._manage.act
         if parts == ["challenge"]:
@@ -91,7 +86,7 @@ class Views:
             return self._enrol.show, self._enrol.act
         return None, self._manage.act
 
-    def _not_found(self, request: Request) -> webob.Response:
+    def _not_found(self, request: Request) -> Reply:
         return self._replies.message(
             request, None, 404, N_("Not found"), N_("There is no such page."), word="not_found",
             link=f"{request.mount}/", link_text=N_("Back"),
@@ -99,7 +94,7 @@ class Views:
 
     def _refused(
         self, request: Request, status: int, headers: list[tuple[str, str]] | None = None, realm: Realm | None = None
-    ) -> webob.Response:
+    ) -> Reply:
         text = N_("This form is not from your present session. Go back, load the page again and try once more.")
         link = self._replies.base(request, realm) if realm else ""
         return self._replies.message(

@@ -110,6 +110,7 @@ def life(folder: Path, accounts: str = TEXT) -> Iterator[tuple[str, Moment]]:
         assert visitor.ask("/login") == 200
         yield "a visitor's way to the login", worker.asked("look")
         Person(worker).login("alice", time.time())
+        assert visitor.ask("/_tfa/static/style.css") == 200  # as the browser does that shows the page
         yield "a login with both factors", worker.asked("look")
         assert passed.ask("/_tfa/user/enrol") == 200
         assert passed.ask("/_tfa/user/enrol", passed.form("start", kind="totp")) == 303

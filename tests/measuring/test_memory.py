@@ -10,8 +10,8 @@ from benchmarks import memory
 #: Where each comes at last; what is not named here comes never.
 COMES_WITH = {
     "sqlite3": "construction",
-    "webob": "a visitor's way to the login",
-    "http.client": "a visitor's way to the login",  # of WebOb
+    "webob": "a login with both factors",  # with the style sheet of its page
+    "http.client": "a login with both factors",  # of WebOb
     "jinja2": "a login with both factors",
     "pyotp": "a login with both factors",
     "segno": "an enrolment page with its QR code",
