@@ -58,7 +58,7 @@ class Standings:
         """The verdict for a Cookie header without an Authorization, kept; None wherever more than a look-up is needed,
         or there is no pass. The pass is read from the store unless this worker has a verdict of it already."""
         verdicts, made = self._passes.verdicts, self._made.get((realm.name, header))
-        into = verdicts.known
+        into, told = verdicts.known, verdicts.stamp
         named = (not made and cookies.simple(header)) or {}
         identity = made.record.id if made else realm.cookie.passed(header, named)
         known = into.get((realm.name, identity)) if identity else None
@@ -72,10 +72,14 @@ class Standings:
             return None
         if known:
             return verdicts.add(into, realm.name, header, verdict)
-        print_, stamp = realm.accounts.seen(record.user)
-        if record.fingerprint != print_:
-            return None
-        self._remember(realm, header, verdict)
+        stamp = verdict.stamp
+        if stamp is None or stamp != told:
+            print_, stamp = realm.accounts.seen(record.user)
+            if record.fingerprint != print_:
+                return None
+            # Told before the account was read, and the same after it: no change came between, and none goes unnoticed.
+            verdict.stamp = stamp if stamp == told else None
+            self._remember(realm, header, verdict)
         return verdicts.keep(into, realm.name, header, verdict, stamp)
 
     def _make(self, realm: Realm, record: Pass, named: Mapping[str, str] | None) -> Verdict | None:

@@ -33,13 +33,15 @@ _GENERATION = "generation"
 @dataclass(slots=True)
 class Verdict:
     """What may be done for one Cookie header, beside one Authorization: forward these, while the time is from ``since``
-    to before ``until``, seconds since the epoch. Afterwards the pass may still live, and is looked at."""
+    to before ``until``, seconds since the epoch. Afterwards the pass may still live, and is looked at. While all
+    accounts are as they were under ``stamp``, its own one is as the pass says."""
 
     record: Pass
     cookie: str = field(repr=False)
     authorization: str = field(default="", repr=False)
     since: float = field(init=False)
     until: float = field(init=False)
+    stamp: str | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self.since = self.record.seen - CLOCK_SKEW
@@ -74,6 +76,11 @@ class Verdicts:
             self.forget()
         self._seen = current
         self.due = moment + POLL
+
+    @property
+    def stamp(self) -> str | None:
+        """That of all accounts at the last look; None before the first."""
+        return self._seen[1] if self._seen else None
 
     def keep(self, into: Known, realm: str, header: str, verdict: Verdict, stamp: str | None = None) -> Verdict:
         """Remember what a Cookie header is worth. ``into`` is what was `known` before the pass was read, ``stamp`` that

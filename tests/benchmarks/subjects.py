@@ -114,6 +114,13 @@ def ours(folder: Path) -> Iterator[Subject]:
         return wrapped(environ, start_response)
 
     yield Subject("ours, after a revocation elsewhere", "bare", forgetful, fresh(header))
+    (record,) = parts.passes.list()
+
+    def looking(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
+        assert wrapped._services.passes.get(record.realm, record.id) is not None
+        return bare(environ, start_response)
+
+    yield Subject("of which one look at the store", "bare", looking, fresh(header))
 
     def new(environ: Environ, start_response: Callable[..., Any]) -> Iterable[bytes]:
         wrapped._standings._made.clear()

@@ -391,6 +391,42 @@ def test_what_a_header_was_worth_is_forgotten_with_its_pass(scene: Scene) -> Non
     assert not scene.standings._made
 
 
+def test_while_no_account_changes_the_account_of_a_known_header_is_not_read_again(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    header = scene.request().cookie_header
+    scene.look()
+    found = scene.found(header)
+    monkeypatch.setattr(scene.realm.accounts, "seen", lambda _: pytest.fail("one look at the store is enough"))
+    scene.services.passes.verdicts.forget()
+    assert scene.found(header) is found is not None
+
+
+def test_a_changed_account_counts_at_every_look(scene: Scene) -> None:  # A14
+    header = scene.request().cookie_header
+    assert scene.found(header) is not None
+    new = Authenticator("x", "totp", "", 0, "", {"secret": "A" * 32, "digits": 6, "period": 30, "algorithm": "SHA1"})
+    scene.realm.accounts.add("alice", new)
+    for _ in range(3):
+        scene.look()
+        assert scene.found(header) is None
+        scene.services.passes.verdicts.forget()
+
+
+def test_an_account_that_changes_while_it_is_read_is_read_again(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:  # A14
+    """The account as it was, and the stamp of the change after it: the two are no pair."""
+    header, verdicts, accounts = scene.request().cookie_header, scene.services.passes.verdicts, scene.realm.accounts
+    monkeypatch.setattr(verdicts, "_stamp", lambda: "after")
+    monkeypatch.setattr(accounts, "seen", lambda _: (scene.record.fingerprint, "after"))
+    assert scene.found(header) is not None
+    scene.look()
+    assert verdicts.stamp == "after"
+    monkeypatch.setattr(accounts, "seen", lambda _: ("another", "after"))
+    assert scene.found(header) is None
+
+
 def test_little_is_remembered_of_headers(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(standing, "_REMEMBERED", 3)
     for number in range(8):

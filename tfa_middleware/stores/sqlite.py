@@ -155,9 +155,10 @@ class SqliteStore(Store):
         return db
 
     def _fits(self, db: _Connection) -> bool:
-        with suppress(OSError):  # gone: opening it says so
+        try:
             return os.stat(self._path).st_ino == db.inode
-        return False
+        except OSError:
+            return False  # gone: opening it says so
 
 
 def _create(path: str) -> None:
