@@ -56,7 +56,8 @@ def test_proxies_and_front_servers_pass_on(
         targets = build(tmp_path, running)
         ours = [one for one in targets if one.cookie != stands.VISITOR]
         assert [asked(one) for one in targets] == [(200, b"ok")] * len(targets)
-        assert [refused(one) for one in ours] == [True] * len(installed())
+        assert [refused(one) for one in ours] == [True] * len(ours)
+        assert len(ours) >= len(installed())
 
 
 def test_figures_are_shown_with_ratios() -> None:

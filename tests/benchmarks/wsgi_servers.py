@@ -8,6 +8,7 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 APP = "benchmarks.sites:application"
 #: The proxy that ours is compared with.
@@ -18,11 +19,11 @@ THREADS, HOLDING = 4, 32
 
 @dataclass(frozen=True)
 class Server:
-    """``command`` starts it at a port of this machine."""
+    """``command`` starts it at a port of this machine, or a socket in the file system."""
 
     name: str
     missing: bool
-    command: Callable[[int], list[str]]
+    command: Callable[[Any], list[str]]
 
 
 def _waitress(*where: str) -> list[str]:
@@ -46,6 +47,11 @@ def _uwsgi(where: str) -> list[str]:
 def _uwsgi_program() -> str:
     beside = Path(sys.executable).with_name("pyuwsgi")
     return str(beside) if beside.exists() else ""
+
+
+def _bjoern(socket: Path) -> list[str]:
+    module, _, name = APP.partition(":")
+    return [sys.executable, "-c", f"import bjoern; from {module} import {name}; bjoern.run({name}, 'unix:{socket}')"]
 
 
 def _lacks(module: str) -> bool:
@@ -84,6 +90,11 @@ def servers() -> list[Server]:
     ]
 
 
+def asked_alone() -> Server:
+    """One that takes one request at a time, at a socket: for nothing but the questions of a front server."""
+    return Server("bjoern, at a Unix socket", _lacks("bjoern"), _bjoern)
+
+
 def installed() -> list[Server]:
     """Those that are here."""
     return [one for one in servers() if not one.missing]
@@ -93,4 +104,4 @@ def missing() -> list[str]:
     """What is not here, of servers, programs of the system and proxies."""
     programs = [one for one in ("wrk", "nginx") if shutil.which(one) is None]
     proxies = [] if importlib.util.find_spec("wsgiproxy") else [OTHER]
-    return [one.name for one in servers() if one.missing] + programs + proxies
+    return [one.name for one in (*servers(), asked_alone()) if one.missing] + programs + proxies

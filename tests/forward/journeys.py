@@ -74,6 +74,9 @@ CLAIMS = {
 class Journeys:
     """The fixture ``places`` has the front server; ``sockets`` says whether this one carries WebSockets."""
 
+    #: Seconds until the process that is asked knows that a pass ended.
+    noticed = 0.0
+
     def stolen(self, places: Places, user: str) -> str:
         """A live session of somebody, made at the console itself: more than any attacker has."""
         person = Person(Places(places.console, 0, places.console, places.folder))
@@ -181,6 +184,7 @@ class Journeys:
         before = dict(person.cookies)
         person.visit(b"/logout")
         person.cookies = before
+        time.sleep(self.noticed)
         assert person.get(b"/private")[0] == 303
 
     def test_a_pass_that_an_operator_ended_opens_nothing_soon(self, places: Places) -> None:  # A14, A15

@@ -12,10 +12,16 @@ from support.programs import need
 from forward.front import EXAMPLES, SECRET, Person, Places, standing
 from forward.journeys import Journeys
 
+QUESTION = re.compile(r"(location = /_tfa/auth \{.*?proxy_pass) http://tfa_serve;", re.DOTALL)
 
-def nginx(places: Places) -> list[str]:
-    """The example with the ports of this test, without its certificate."""
+
+def nginx(places: Places, asked: int = 0) -> list[str]:
+    """The example with the ports of this test, without its certificate; another process is ``asked`` where there is
+    one, as the docs tell."""
     text = (EXAMPLES / "nginx" / "tfa.conf").read_text(encoding="utf-8")
+    if asked:
+        upstream = f"upstream tfa_ask {{ server 127.0.0.1:{asked}; keepalive 16; }}\n"
+        text = upstream + QUESTION.sub(r"\1 http://tfa_ask;", text)
     for before, after in (("8080", places.gate), ("5800", places.console)):
         text = text.replace(f"127.0.0.1:{before};", f"127.0.0.1:{after};")
     text = re.sub(r"ssl_certificate.*\n", "", text).replace("listen 443 ssl;", f"listen 127.0.0.1:{places.front};")
