@@ -132,9 +132,7 @@ class EnrolView:
                 self._services.audit.emit(
                     "clock_suspect", realm=page.realm.name, user=who.user, warning=True, seconds=error.clock_offset
                 )
-            prompt = self._proving.prompt(page.realm, enrolment, page.request)
-            wrong = WRONG_CODE if prompt.field_name == "code" else WRONG
-            return self._page(page, who, enrolment, error=wrong, clock=error.clock_offset is not None, status=403)
+            return self._page(page, who, enrolment, error=WRONG, clock=error.clock_offset is not None, status=403)
 
     def _sent(self, page: Page, who: Who, enrolment: Challenge) -> Reply:
         fate = self._proving.mailing.send(page.realm, enrolment, page.request)
@@ -155,10 +153,13 @@ class EnrolView:
     ) -> Reply:
         _ = catalogue(page.request.language(self._services.settings.tfa.language)).gettext
         verifier = page.realm.accounts.verifiers[enrolment.kind]
+        prompt = self._proving.prompt(page.realm, enrolment, page.request)
+        if error == WRONG and prompt.field_name == "code":
+            error = WRONG_CODE
         wait = enrolment.mailed + self._services.settings.limits.resend_wait - self._services.clock()
         return self._replies.page(
             page.request, page.realm, "enrol.html", status=status, csrf=page.csrf, user=who.user, kind=enrolment.kind,
-            title=_(verifier.title), prompt=self._proving.prompt(page.realm, enrolment, page.request),
+            title=_(verifier.title), prompt=prompt,
             error=_(error) if error else "", notice=_(notice) if notice else "", clock_hint=clock,
             can_resend=enrolment.mail is not None, sent=bool(enrolment.mailed),
             resend_in=max(0, int(wait)) if enrolment.mailed else 0,
