@@ -73,8 +73,9 @@ class Verdicts:
         # The whole entry: a store that fell back (a failover) comes to the same number again, not to the same version.
         current = (self._store.get(_GENERATION), self._stamp())
         if current != self._seen:
+            # In this order: who takes the new dictionary finds the new stamp, never the one before.
+            self._seen = current
             self.forget()
-        self._seen = current
         self.due = moment + POLL
 
     @property
@@ -100,7 +101,8 @@ class Verdicts:
         return verdict
 
     def tell(self) -> None:
-        """Let all workers forget within `POLL` seconds, and this one at once."""
+        """Let all workers forget within `POLL` seconds, and this one at once; it looks anew before the next request."""
+        self.due = float("-inf")
         self.forget()
         self._store.incr(_GENERATION, ttl=10 * 365 * 86400)
 

@@ -35,6 +35,7 @@ WHOAMI = 'whoami = /me\nwhoami_pattern = id="me">([^<]+)<'
 ALONE = "nginx, proxy_pass"
 TFA_SERVE = [sys.executable, "-m", "tfa_middleware.cli", "serve", "tfa.ini"]
 VISITOR = "theme=dark"
+UNSEEN = "saying yes unseen"
 NONE: Mapping[str, str] = {}
 
 
@@ -130,9 +131,9 @@ def fronts(folder: Path, running: ExitStack) -> list[Target]:
     """nginx before one console, and nginx that asks an endpoint about each request, on every server: ours, and one that
     only says yes. ``tfa serve`` has what does not go straight."""
     console, targets = _console(folder, running)
-    alone = asked_alone()
+    alone, cookie = asked_alone(), ""
     for server in [*installed(), *([] if alone.missing else [alone])]:
-        for name, kind in ((server.name, "gateway"), (f"{server.name}, saying yes unseen", "yes")):
+        for name, kind in ((server.name, "gateway"), (f"{server.name}, {UNSEEN}", "yes")):
             port, gate = free_port(), free_port()
             forward = "[forward_auth]\nsecret_file = forward.secret\n"
             more = f"{forward}[gateway]\nlisten = 127.0.0.1:{gate}\n{_upstream(console)}"
@@ -141,7 +142,7 @@ def fronts(folder: Path, running: ExitStack) -> list[Target]:
             running.enter_context(started(TFA_SERVE, gate, where.folder))
             running.enter_context(started(server.command(asked), asked, where.folder, **{SITE: kind}))
             running.enter_context(started(nginx.asking(where.folder, port, console, gate, asked), port, where.folder))
-            cookie = where.entered(port) if kind == "gateway" else VISITOR
+            cookie = where.entered(port) if kind == "gateway" else cookie  # the other gets the same ones
             targets.append(Target(f"nginx, auth_request to {name}", port, cookie, ALONE))
     return targets
 

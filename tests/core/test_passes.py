@@ -265,6 +265,7 @@ def test_a_verdict_that_was_worked_out_while_something_ended_is_not_kept(passes:
     before = passes.verdicts.known
     passes.end("user", "id")
     assert passes.verdicts.keep(before, "user", HEADER, Verdict(one, "sid=x")).cookie == "sid=x"
+    assert not passes.verdicts.known
     assert passes.verdict("user", HEADER, START) is None
 
 

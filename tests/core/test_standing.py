@@ -427,6 +427,49 @@ def test_an_account_that_changes_while_it_is_read_is_read_again(
     assert scene.found(header) is None
 
 
+def test_a_new_memory_is_never_taken_with_the_stamp_before(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:  # A14
+    """A request comes at the very moment at which another thread begins the memory anew, for an account changed."""
+    header, verdicts = scene.request().cookie_header, scene.services.passes.verdicts
+    scene.look()
+    assert scene.found(header) is not None
+    new = Authenticator("x", "totp", "", 0, "", {"secret": "A" * 32, "digits": 6, "period": 30, "algorithm": "SHA1"})
+    scene.realm.accounts.add("alice", new)
+    forget = verdicts.forget
+
+    def meanwhile() -> None:
+        forget()
+        verdicts.due = float("inf")  # whoever comes now found that no look was due
+        assert scene.found(header) is None
+
+    monkeypatch.setattr(verdicts, "forget", meanwhile)
+    verdicts.due = float("-inf")
+    verdicts.refresh()
+    monkeypatch.undo()
+    assert (("user", header, "") in verdicts.known, scene.found(header)) == (False, None)
+
+
+def test_after_a_slow_look_at_the_pass_the_account_is_read(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:  # A14
+    header, verdicts = scene.request().cookie_header, scene.services.passes.verdicts
+    scene.look()
+    assert scene.found(header) is not None
+    verdicts.forget()
+    verdicts.due = float("-inf")  # the time until the next look went by
+    monkeypatch.setattr(scene.realm.accounts, "seen", lambda _: ("another", "after"))
+    assert scene.found(header) is None
+
+
+def test_who_tells_of_an_end_looks_anew_at_once(scene: Scene) -> None:  # A14
+    verdicts = scene.services.passes.verdicts
+    verdicts.due = float("inf")
+    verdicts.tell()
+    verdicts.refresh()
+    assert verdicts.due < float("inf")
+
+
 def test_little_is_remembered_of_headers(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(standing, "_REMEMBERED", 3)
     for number in range(8):

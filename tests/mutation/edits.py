@@ -89,7 +89,7 @@ NOTICED: dict[str, list[tuple[str, str, str]]] = {
         ("standing", "if record.fingerprint == realm.accounts", "if True or record.fingerprint == realm.accounts"),
     ],
     f"{STANDING}_a_changed_account_counts_at_every_look": [
-        ("standing", "if stamp is None or stamp != told:", "if stamp is None:"),
+        ("standing", "if stamp is None or stamp != told or", "if stamp is None or"),
     ],
     f"{STANDING}_an_account_that_changes_while_it_is_read_is_read_again": [
         ("standing", "verdict.stamp = stamp if stamp == told else None", "verdict.stamp = stamp"),
