@@ -9,6 +9,7 @@ from typing import Any
 from waitress import create_server
 from waitress.channel import HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
+from waitress.task import WSGITask
 
 from tfa_middleware.config_gateway import listen_section
 from tfa_middleware.config_values import Place
@@ -30,10 +31,41 @@ class Parser(HTTPRequestParser):  # type: ignore[misc]
             raise ParsingError("Transfer-Encoding beside Content-Length, or in HTTP/1.0")
 
 
+class Task(WSGITask):  # type: ignore[misc]
+    """Sends the head of an answer together with the first block of its body: one packet, one call of the system."""
+
+    channel: Any
+
+    def write(self, data: bytes) -> None:
+        """Send a block of the body, and before the first one the head."""
+        if self.wrote_header or not data:
+            super().write(data)
+            return
+        channel = self.channel
+        self.channel = first = _First(channel)
+        try:
+            super().write(data)
+        finally:
+            self.channel = channel
+        channel.write_soon(b"".join(first.blocks))
+
+
+class _First:
+    """What a task asks of its channel, which gets no octets yet."""
+
+    def __init__(self, channel: HTTPChannel) -> None:
+        self.server = channel.server
+        self.blocks: list[bytes] = []
+
+    def write_soon(self, data: bytes) -> None:
+        self.blocks.append(data)
+
+
 class Channel(HTTPChannel):  # type: ignore[misc]
-    """A connection whose requests are read by `Parser`."""
+    """A connection whose requests are read by `Parser`, and answered by `Task`."""
 
     parser_class = Parser
+    task_class = Task
 
 
 def listening(application: Callable[..., Any], found: Settings, sockets: Sequence[socket] = ()) -> Channels:
