@@ -14,6 +14,7 @@ from page_samples import COMMON, SAMPLES, Page
 
 from tfa_middleware.i18n import languages
 from tfa_middleware.pages import Pages
+from tfa_middleware.rendering import Templates
 from tfa_middleware.settings import TfaSettings
 from tfa_middleware.verifiers.base import Prompt
 
@@ -238,3 +239,20 @@ def test_contrast_of_the_style_sheet(scheme: int, ink: str, ground: str, least: 
         return int(digits[:2], 16), int(digits[2:4], 16), int(digits[4:], 16)
 
     assert contrast(parsed(ink), parsed(ground)) >= least
+
+
+def test_a_template_is_compiled_once_and_speaks_every_language(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    compiled: list[str | None] = []
+    compile_ = jinja2.Environment.compile
+
+    def counted(self: jinja2.Environment, source: str, name: str | None = None, *more: Any) -> Any:
+        compiled.append(name)
+        return compile_(self, source, name, *more)
+
+    monkeypatch.setattr(jinja2.Environment, "compile", counted)
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own" / "page.html").write_text('{{ gettext("Continue") }}{% trans %}Signed out{% endtrans %}')
+    templates = Templates("own", tmp_path)
+    said = {templates.render("page.html", language, {}) for language in (*languages(), *languages())}
+    assert len(said) == len(languages())
+    assert compiled == ["page.html"]

@@ -20,6 +20,7 @@ class Templates:
 
     def __init__(self, template_dir: str, folder: Path) -> None:
         self._loader = _loader(template_dir, folder)
+        self._compiled = _Compiled()
         self._in = functools.cache(self._environment)
 
     def render(self, template: str, language: str, facts: Mapping[str, Any]) -> str:
@@ -38,6 +39,7 @@ class Templates:
     def _environment(self, language: str) -> jinja2.Environment:
         environment = jinja2.Environment(
             loader=self._loader,
+            bytecode_cache=self._compiled,
             autoescape=True,
             undefined=jinja2.StrictUndefined,
             extensions=["jinja2.ext.i18n"],
@@ -48,6 +50,20 @@ class Templates:
         environment.policies["ext.i18n.trimmed"] = True
         environment.install_gettext_translations(catalogue(language), newstyle=True)  # type: ignore[attr-defined]
         return environment
+
+
+class _Compiled(jinja2.BytecodeCache):
+    """What was compiled for one language serves the others too: texts are looked up where a page is rendered."""
+
+    def __init__(self) -> None:
+        self._code: dict[str, bytes] = {}
+
+    def load_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        if code := self._code.get(bucket.key):
+            bucket.bytecode_from_string(code)
+
+    def dump_bytecode(self, bucket: jinja2.bccache.Bucket) -> None:
+        self._code[bucket.key] = bucket.bytecode_to_string()
 
 
 def _loader(template_dir: str, folder: Path) -> jinja2.BaseLoader:
