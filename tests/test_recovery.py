@@ -171,12 +171,15 @@ class TestUse:
         assert changed.authenticator.data["hashes"] == [second]
         assert changed.consumes == (Once(first[:32]),)
 
-    def test_a_set_says_what_its_hash_costs_and_older_ones_cost_more(self, kit: Kit) -> None:  # E7
-        assert kit[0].data["cost"] == 2**9
+    @pytest.mark.parametrize(("told", "cost"), [({"cost": 2**9}, 2**9), ({"cost": 2**12}, 2**12), ({}, 2**12)])
+    def test_a_set_says_what_its_hash_costs_and_older_ones_cost_more(
+        self, told: dict[str, int], cost: int, kit: Kit
+    ) -> None:  # E7
+        assert kit[0].data["cost"] == 2**8
         salt = bytes.fromhex(kit[0].data["salt"])
         code = kit[1].show[0].replace("-", "")
-        costly = hashlib.scrypt(code.encode(), salt=salt, n=2**12, r=8, p=1, dklen=32).hex()
-        former = Authenticator("r1", "recovery", "", 0, data={"salt": kit[0].data["salt"], "hashes": [costly]})
+        costly = hashlib.scrypt(code.encode(), salt=salt, n=cost, r=8, p=1, dklen=32).hex()
+        former = Authenticator("r1", "recovery", "", 0, data={"salt": kit[0].data["salt"], "hashes": [costly], **told})
         assert use(kit[1].show[0], former).consumes == (Once(costly[:32]),)
 
     def test_a_used_up_set_lets_nobody_in(self, kit: Kit) -> None:
@@ -188,7 +191,7 @@ class TestUse:
         "damage",
         [
             *({"salt": ""}, {"salt": None}, {"salt": "zz"}, {"hashes": None}, {"hashes": [""]}, {"hashes": "x"}),
-            *({"cost": 2}, {"cost": None}, {"cost": "512"}, {"cost": 512.0}),
+            *({"cost": 2}, {"cost": None}, {"cost": "256"}, {"cost": 256.0}, {"cost": 2**10}),
         ],
     )
     def test_a_damaged_record_is_refused(self, kit: Kit, damage: dict[str, object]) -> None:  # K5

@@ -22,7 +22,7 @@ NUMBERS = {
     "a clock may explain ten minutes": (totp.EXPLAINED, 600),
     "a recovery code has 80 bits": (recovery.CODE_BYTES, 10),  # E6
     "its salt has 256 bits": (recovery.SALT_BYTES, 32),  # E7
-    "its hash costs": (recovery.COST, 2**9),  # E7
+    "its hash costs": (recovery.COST, 2**8),  # E7
 }
 
 

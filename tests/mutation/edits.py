@@ -182,7 +182,7 @@ NOTICED: dict[str, list[tuple[str, str, str]]] = {
         ("sessions", "VISITOR_LIFETIME = 24 * 3600", "VISITOR_LIFETIME = 2400 * 3600"),
         ("challenges", "MAX_WAITING = 40", "MAX_WAITING = 4000"),
         ("quarantine", "SHORT = 20", "SHORT = 200"),
-        ("verifiers.recovery", "COST = 2**9", "COST = 2"),
+        ("verifiers.recovery", "COST = 2**8", "COST = 2"),
         ("verifiers.email", "LONGEST = 600", "LONGEST = 6000"),
     ],
     # Factors.

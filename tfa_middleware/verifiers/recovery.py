@@ -19,11 +19,11 @@ from tfa_middleware.verifiers.base import Begun, Enrolled, Form, Once, Prompt, S
 #: Bytes of a code: 80 bits, as 16 base32 characters (E6).
 CODE_BYTES = 10
 SALT_BYTES = 32
-#: scrypt's n, with r = 8 and p = 1: half a MiB and a millisecond. A low cost does for 80 random bits (E7), and a set
-#: has up to 20 codes.
-COST = 2**9
-#: Of sets that do not tell theirs.
-_FORMER_COST = 2**12
+#: scrypt's n, with r = 8 and p = 1: a quarter of a MiB and half a millisecond. A low cost does for 80 random bits (E7),
+#: and a set has up to 20 codes.
+COST = 2**8
+#: Of older sets; the last is that of sets that do not tell theirs.
+_FORMER_COSTS = (2**9, 2**12)
 #: Digits that base32 does not have, as the letters that they were mistaken for.
 _MISTAKEN = str.maketrans("018", "OIB")
 
@@ -109,9 +109,9 @@ def _spent(authenticator: Authenticator, code: str) -> str:
 
 
 def _set(data: Mapping[str, JSON]) -> tuple[bytes, list[str], int]:
-    salt, hashes, cost = data.get("salt"), data.get("hashes"), data.get("cost", _FORMER_COST)
+    salt, hashes, cost = data.get("salt"), data.get("hashes"), data.get("cost", _FORMER_COSTS[-1])
     whole = _is_hex(salt) and isinstance(hashes, list) and all(_is_hex(known) for known in hashes)
-    if not whole or type(cost) is not int or cost not in (COST, _FORMER_COST):
+    if not whole or type(cost) is not int or cost not in (COST, *_FORMER_COSTS):
         raise RecordError("the recovery codes of a record are damaged")
     return bytes.fromhex(str(salt)), list(hashes or ()), cost
 
