@@ -130,7 +130,7 @@ class Standings:
 
     def _with_pass(self, request: Request, realm: Realm, session: Session, now: float) -> Standing:
         into = self._passes.verdicts.known
-        record = self._alive(realm, session.id, now)
+        record, stamp = self._alive(realm, session.id, now)
         if record is None:
             return Standing(visitor(now), lapsed=self._lapsed(request, realm, session, now))
         named = cookies.unambiguous(request.cookies)
@@ -147,7 +147,7 @@ class Standings:
         if presented.kind != MISSING:
             header = realm.header(request.environ) if presented.kind == BOUND else ""
             verdict = Verdict(record, cookies.header(jar), header)
-            self._passes.verdicts.keep(into, realm.name, request.cookie_header, verdict)
+            self._passes.verdicts.keep(into, realm.name, request.cookie_header, verdict, stamp)
         return Standing(session, record, jar, presented=presented)
 
     def _taken(
@@ -167,18 +167,20 @@ class Standings:
         bound = presented.kind == UNBOUND and realm.tags.bound(record.bindings, NAME, presented.value)
         return replace(presented, kind=BOUND) if bound else presented
 
-    def _alive(self, realm: Realm, session_id: str, now: float) -> Pass | None:
-        """The live pass under the account's present set-up; a changed set-up ends it (A14)."""
+    def _alive(self, realm: Realm, session_id: str, now: float) -> tuple[Pass | None, str]:
+        """The live pass under the account's present set-up, and the stamp of all accounts under which that was seen; a
+        changed set-up ends it (A14)."""
         record = self._passes.settled(realm.name, session_id)
         if record is None or not record.live(now):
-            return None
-        if record.fingerprint == realm.accounts.fingerprint(record.user):
-            return record
+            return None, ""
+        print_, stamp = realm.accounts.seen(record.user)
+        if record.fingerprint == print_:
+            return record, stamp
         self._passes.end(realm.name, session_id)
         self._services.audit.emit(
             "pass_revoked", realm=realm.name, user=record.user, reason="the account's factors changed"
         )
-        return None
+        return None, ""
 
     def _lapsed(self, request: Request, realm: Realm, session: Session, now: float) -> Pass | None:
         """A pass that ran out by time alone and may be renewed by the factor (law 5)."""

@@ -83,11 +83,11 @@ class Verdicts:
         """That of all accounts at the last look; None before the first."""
         return self._seen[1] if self._seen else None
 
-    def keep(self, into: Known, realm: str, header: str, verdict: Verdict, stamp: str | None = None) -> Verdict:
+    def keep(self, into: Known, realm: str, header: str, verdict: Verdict, stamp: str) -> Verdict:
         """Remember what a Cookie header is worth. ``into`` is what was `known` before the pass was read, ``stamp`` that
-        of the accounts when its account was (the present one if None). It is not kept where an account changed since
-        the last look, for it could change back before the next one; the memory is bounded: when full it starts anew."""
-        if self._seen is None or self._seen[1] == (self._stamp() if stamp is None else stamp):
+        of the accounts when its account was. It is not kept where an account changed since the last look, for it could
+        change back before the next one; the memory is bounded: when full it starts anew."""
+        if self._seen is None or self._seen[1] == stamp:
             self.add(into, realm, header, verdict)
         return verdict
 

@@ -16,7 +16,7 @@ from tfa_middleware.passes import POLL, RENEWABLE, Passes
 from tfa_middleware.passrecord import Pass
 from tfa_middleware.stores.base import Store
 from tfa_middleware.stores.memory import MemoryStore
-from tfa_middleware.verdicts import SEEN_EVERY, Verdict
+from tfa_middleware.verdicts import SEEN_EVERY, Known, Verdict
 
 HEADER = "sid=x; __Host-tfa-user=y"
 
@@ -80,7 +80,13 @@ def started(passes: Passes, one: Pass) -> Pass:
 
 def kept(passes: Passes, one: Pass) -> None:
     passes.verdicts.refresh()
-    passes.verdicts.keep(passes.verdicts.known, "user", HEADER, Verdict(one, "sid=x"))
+    keep(passes, one)
+
+
+def keep(passes: Passes, one: Pass, header: str = HEADER, into: Known | None = None) -> Verdict:
+    """Under the accounts as they are."""
+    known = passes.verdicts.known if into is None else into
+    return passes.verdicts.keep(known, "user", header, Verdict(one, "sid=x"), str(passes.verdicts.stamp))
 
 
 def test_a_pass_comes_back_as_it_went(passes: Passes) -> None:
@@ -264,7 +270,7 @@ def test_a_verdict_that_was_worked_out_while_something_ended_is_not_kept(passes:
     passes.verdicts.refresh()
     before = passes.verdicts.known
     passes.end("user", "id")
-    assert passes.verdicts.keep(before, "user", HEADER, Verdict(one, "sid=x")).cookie == "sid=x"
+    assert keep(passes, one, into=before).cookie == "sid=x"
     assert not passes.verdicts.known
     assert passes.verdict("user", HEADER, START) is None
 
@@ -274,7 +280,7 @@ def test_the_memory_of_verdicts_is_bounded(passes: Passes, monkeypatch: pytest.M
     one = started(passes, record())
     passes.verdicts.refresh()
     for number in range(25):
-        passes.verdicts.keep(passes.verdicts.known, "user", f"{HEADER}{number}", Verdict(one, "sid=x"))
+        keep(passes, one, f"{HEADER}{number}")
         assert len(passes.verdicts.known) <= 10
     assert passes.verdict("user", f"{HEADER}24", START)
 
@@ -282,7 +288,7 @@ def test_the_memory_of_verdicts_is_bounded(passes: Passes, monkeypatch: pytest.M
 def test_a_header_of_many_kilobytes_is_not_remembered(passes: Passes) -> None:
     one = started(passes, record())
     passes.verdicts.refresh()
-    passes.verdicts.keep(passes.verdicts.known, "user", "a" * 9000, Verdict(one, "sid=x"))
+    keep(passes, one, "a" * 9000)
     assert not passes.verdicts.known
 
 

@@ -322,6 +322,18 @@ def test_a_session_id_in_the_place_of_a_header_finds_nothing(scene: Scene) -> No
     assert scene.services.passes.verdict("user", "", scene.bench.clock.now, "the-id") is None
 
 
+def test_what_was_seen_under_changed_accounts_is_not_kept(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    # A14: they could be as they were again before the next look, which then forgets nothing.
+    request, accounts = scene.request(), scene.realm.accounts
+    seen = accounts.seen("alice")
+    monkeypatch.setattr(accounts, "seen", lambda _: (seen[0], "while they were changed"))
+    assert scene.standings.of(request, scene.realm).state == PASSED
+    assert not quick(scene, request)
+    monkeypatch.undo()
+    scene.standings.of(request, scene.realm)
+    assert quick(scene, request)
+
+
 def test_a_known_header_is_known_at_once(scene: Scene) -> None:
     request = scene.request()
     assert not quick(scene, request)

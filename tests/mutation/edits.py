@@ -86,7 +86,10 @@ NOTICED: dict[str, list[tuple[str, str, str]]] = {
         ("standing", "if record is None or not record.live(now):", "if record is None:"),
     ],
     f"{STANDING}_a_change_of_the_factors_ends_it": [
-        ("standing", "if record.fingerprint == realm.accounts", "if True or record.fingerprint == realm.accounts"),
+        ("standing", "if record.fingerprint == print_:", "if True or record.fingerprint == print_:"),
+    ],
+    f"{STANDING}_what_was_seen_under_changed_accounts_is_not_kept": [
+        ("verdicts", "if self._seen is None or self._seen[1] == stamp:", "if True:"),
     ],
     f"{STANDING}_a_changed_account_counts_at_every_look": [
         ("standing", "if stamp is None or stamp != told or", "if stamp is None or"),
