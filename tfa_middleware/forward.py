@@ -10,7 +10,6 @@ import hmac
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
-from typing import Any
 from urllib.parse import quote, unquote_to_bytes
 
 from tfa_middleware import cookies, gate
@@ -46,6 +45,7 @@ _PLAIN = re.compile(r"(?:[^%]|%20|%[89A-Fa-f][0-9A-Fa-f])*")
 _SHORTEST = 32
 #: A front server that relays puts headers of our answer into the request under the same names.
 _RELAYED = {"X-Tfa-Cookie": "Cookie", "X-Tfa-Authorization": "Authorization"}
+_NO_STORE = ("Cache-Control", "no-store")
 _REMEMBERED = 4096
 #: What becomes of requests that never reach the application as they are.
 _OUR_OWN = (gate.TO_CHALLENGE, gate.TO_ENTRY, gate.ASK, gate.PRESENTED)
@@ -76,7 +76,7 @@ class ForwardAuth:
         judged: Callable[[Request, Realm], tuple[Turn, str]],
         actions: Mapping[str, Action],
     ) -> None:
-        self._secret = read_secret(services.settings)
+        self._secret = read_secret(services.settings).decode("ascii")
         self._prefix = services.settings.tfa.prefix
         self._trusted = services.settings.tfa.trusted_proxies
         self._routes = routes
@@ -86,33 +86,49 @@ class ForwardAuth:
         self._passes = services.passes
         self._clock = services.clock
         self._paths = {f"{self._prefix}auth", f"{self._prefix}auth/relay"}
+        #: Questions that were answered by yes -> the realm whose pass it was.
         self._past: dict[Question, str] = {}
-        self._names: dict[Any, Any] = {}
+        self._names: dict[tuple[str, ...], tuple[str, ...]] = {}
 
     def asked(self, environ: Environ) -> bool:
         """Whether the front server asks: anybody else finds no such page."""
-        if not self._secret or environ.get("PATH_INFO", "") not in self._paths:
-            return False
-        given = str(environ.get(SECRET, "")).encode("utf-8", "replace")
-        return hmac.compare_digest(given, self._secret)
+        return bool(self._secret) and environ.get("PATH_INFO", "") in self._paths and self._trusts(environ)
+
+    def _trusts(self, environ: Environ) -> bool:
+        given = environ.get(SECRET, "")
+        return bool(given.isascii()) and hmac.compare_digest(given, self._secret)
+
+    def at_once(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes] | None:
+        """The answer to a question that was answered by yes before, where the verdict of the pass is known; None for
+        all else."""
+        try:
+            verdict = self._passes.verdict(self._past[facts(environ)], environ["HTTP_COOKIE"], self._clock())
+        except (KeyError, TwoFactorError):  # no such question; or the careful way says what is wrong
+            return None
+        if verdict is None or not self._trusts(environ):
+            return None
+        start_response(PAST, [*_yes(verdict.record.user, verdict.cookie, environ["PATH_INFO"])])
+        return []
 
     def __call__(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """Answer one question. What cannot be decided is for the gate itself, which says why."""
-        if str(environ["PATH_INFO"]).endswith("/relay"):
+        known = self.at_once(environ, start_response)
+        if known is not None:
+            return known
+        if _relays(environ["PATH_INFO"]):
             return self._relayed(environ, start_response)
         try:
-            answer, headers = self._way(environ)
+            answer, headers = self._way(environ, described(environ))
         except TwoFactorError:
             answer, headers = THROUGH, []
         return _said(answer, headers, start_response)
 
     def _relayed(self, question: Environ, start_response: StartResponse) -> Iterable[bytes]:
         """The same for a front server that gives the browser what we answer in place of yes."""
-        answer, headers = self._way(question)
-        if answer == PAST:
-            headers = [(_RELAYED.get(name, name), value) for name, value in headers]
-            return _said(answer, headers, start_response)
         environ = described(question)
+        answer, headers = self._way(question, environ)
+        if answer == PAST:
+            return _said(answer, _renamed(headers), start_response)
         route = self._routes.find(environ)
         if route.realm is not None:
             turn, action = self._judged(Request.of(environ, self._trusted), route.realm)
@@ -122,15 +138,8 @@ class ForwardAuth:
 
     # -- which way
 
-    def _way(self, question: Environ) -> tuple[str, HeaderList]:
-        """At once where such a question was answered by yes before and the verdict of the pass is known."""
-        name = self._past.get(facts(question))
-        verdict = self._passes.verdict(name, question.get("HTTP_COOKIE", ""), self._clock()) if name else None
-        if verdict is not None:
-            return PAST, [*_words(verdict.record.user, verdict.cookie, verdict.authorization)]
-        return self._found(question, described(question))
-
-    def _found(self, question: Environ, environ: Environ) -> tuple[str, HeaderList]:
+    def _way(self, question: Environ, environ: Environ) -> tuple[str, HeaderList]:
+        """The answer to a question that asks about the request of ``environ``."""
         route = self._routes.find(environ)
         if route.realm is None:  # our own pages, and what lies outside all realms
             return THROUGH, []
@@ -139,7 +148,7 @@ class ForwardAuth:
             request = Request(environ, route.address, self._trusted)
             if self._goes_past(request, route.realm, verdict.record.bindings, verdict.authorization):
                 self._remember(question, route.name)
-                return PAST, [*_words(verdict.record.user, verdict.cookie, verdict.authorization)]
+                return PAST, _words(verdict.record.user, verdict.cookie, verdict.authorization)
             return THROUGH, []
         return self._by_the_law(Request.of(environ, self._trusted), route.realm)
 
@@ -148,9 +157,9 @@ class ForwardAuth:
             return
         if len(self._past) >= _REMEMBERED:
             self._past, self._names = {}, {}
-        *values, names = facts(question)
-        asked = (*values, self._names.setdefault(names, names))  # browsers of one make send the same names
-        self._past[asked] = realm
+        address, length, body, names = facts(question)
+        names = self._names.setdefault(names, names)  # browsers of one make send the same
+        self._past[address, length, body, names] = realm
 
     def _by_the_law(self, request: Request, realm: Realm) -> tuple[str, HeaderList]:
         turn, action = self._judged(request, realm)
@@ -158,7 +167,7 @@ class ForwardAuth:
         if action == gate.FORWARD_PASSED and record is not None and turn.path in (PROTECTED, PUBLIC):
             header = turn.standing.presented.value if turn.standing.presented.kind == BOUND else ""
             if self._goes_past(request, realm, record.bindings, header):
-                return PAST, [*_words.__wrapped__(record.user, cookies.header(turn.standing.jar), header)]
+                return PAST, _words(record.user, cookies.header(turn.standing.jar), header)
         elif self._goes_bare(request, realm, action) and _PLAIN.fullmatch(_raw_path(request)):
             return BARE, []
         return THROUGH, []
@@ -209,14 +218,28 @@ def _as_it_is(
     return not dropped and not misleading and forwarded["QUERY_STRING"] == environ["QUERY_STRING"]
 
 
-@lru_cache(1024)
-def _words(user: str, cookie: str, authorization: str) -> tuple[tuple[str, str], ...]:
+def _relays(path: str) -> bool:
+    return path.endswith("/relay")
+
+
+def _words(user: str, cookie: str, authorization: str) -> HeaderList:
     """The account for the log, as a URI has it; and the Cookie and Authorization to forward, where there are any."""
     told = {"X-Tfa-User": quote(user, safe="@"), "X-Tfa-Cookie": cookie, "X-Tfa-Authorization": authorization}
-    return tuple((name, value) for name, value in told.items() if value)
+    return [(name, value) for name, value in told.items() if value]
+
+
+def _renamed(words: HeaderList) -> HeaderList:
+    return [(_RELAYED.get(name, name), value) for name, value in words]
 
 
 def _said(status: str, headers: HeaderList, start_response: StartResponse) -> Iterable[bytes]:
     empty = [] if status == PAST else [("Content-Length", "0")]
-    start_response(status, [*headers, *empty, ("Cache-Control", "no-store")])
+    start_response(status, [*headers, *empty, _NO_STORE])
     return []
+
+
+@lru_cache(1024)
+def _yes(user: str, cookie: str, path: str) -> tuple[tuple[str, str], ...]:
+    """All headers of a yes to a question at ``path`` that has no Authorization."""
+    words = _words(user, cookie, "")
+    return (*(_renamed(words) if _relays(path) else words), _NO_STORE)

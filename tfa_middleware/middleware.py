@@ -72,6 +72,7 @@ class TwoFactorMiddleware:
             gate.REFUSE: self._refuse,
         }
         self._forward = ForwardAuth(services, self._routes, self._standings, self._judged, self._actions)
+        self._at_once = self._asked_or_passed if past else self._hot.serve
         realms = " ".join(one.name for one in settings.realms)
         services.audit.emit("config_loaded", source=settings.source, realms=realms)
 
@@ -79,7 +80,7 @@ class TwoFactorMiddleware:
         """One request: at once where its verdict is known, else by the law of the gate."""
         remark: Remark = UNHEARD
         try:
-            answer = self._hot.serve(environ, start_response)
+            answer = self._at_once(environ, start_response)
             if answer is not None:
                 return answer
             remark = environ.pop(REMARK, UNHEARD)
@@ -91,6 +92,11 @@ class TwoFactorMiddleware:
         except Exception as error:  # noqa: BLE001 - the last resort: nothing is let through (K6)
             remark.tell(REFUSED if isinstance(error, BadRequest) else FAILED)
             return self._failed(environ, start_response, error)
+
+    def _asked_or_passed(self, environ: Environ, start_response: StartResponse) -> Iterable[bytes] | None:
+        """Where a front server asks, most requests are its questions."""
+        answer = self._forward.at_once(environ, start_response)
+        return self._hot.serve(environ, start_response) if answer is None else answer
 
     def _with_care(self, environ: Environ, start_response: StartResponse, remark: Remark) -> Iterable[bytes]:
         """What the hot path leaves: a front server's question, our own pages, what has a verdict, what has none."""

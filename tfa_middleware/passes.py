@@ -33,7 +33,8 @@ class Passes:
     def verdict(self, realm: str, cookie: str, now: float, authorization: str = "") -> Verdict | None:
         """The verdict kept for this very Cookie header and Authorization, if it still holds: for `SEEN_EVERY` seconds
         at most, so that whatever went wrong with the news of a change is found out by then."""
-        self.verdicts.refresh()
+        if time.monotonic() >= self.verdicts.due:
+            self.verdicts.refresh()
         found = self.verdicts.known.get((realm, cookie, authorization))
         return found if found is not None and found.since <= now < found.until else None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from operator import itemgetter
 from urllib.parse import unquote_to_bytes
 
 from tfa_middleware.errors import BadRequest
@@ -18,8 +19,9 @@ _OF_THE_QUESTION = frozenset(
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,32}")
 #: Remembered are only addresses, and names of headers, that are as short as most are, in characters.
 _SHORT, _LONG = 1024, 4096
-#: Values, and the names of the environ.
-Question = tuple[str | tuple[str, ...] | None, ...]
+_ADDRESS = itemgetter("PATH_INFO", _METHOD, "SCRIPT_NAME", _HOST, "HTTP_HOST", _URI)
+#: Address, length, body, and the names of the environ.
+Question = tuple[tuple[str, ...], str | None, str | None, tuple[str, ...]]
 
 
 def described(environ: Environ) -> Environ:
@@ -41,17 +43,19 @@ def described(environ: Environ) -> Environ:
 
 
 def facts(question: Environ) -> Question:
-    """All that the answer to a question that is `plain` depends on, beside the pass: of most headers only the names."""
-    get = question.get
-    address = get(_METHOD), get("SCRIPT_NAME"), get(_HOST), get("HTTP_HOST"), get(_URI)
-    return *address, get(BODY), get("CONTENT_LENGTH"), get("HTTP_UPGRADE"), tuple(question)
+    """All that the answer to a question that is `plain` depends on, beside the pass: of most headers only the names.
+    Raises `KeyError` where a part of the address is missing, as in all that is no question."""
+    return _ADDRESS(question), question.get("CONTENT_LENGTH"), question.get(BODY), tuple(question)
 
 
 def plain(question: Environ) -> bool:
-    """Whether `facts` say it all, in few words: no value may matter of a query, a body or an Authorization."""
-    *values, names = facts(question)
-    if len("".join(names or ())) > _LONG or len("".join(str(one or "") for one in values)) > _SHORT:
+    """Whether `facts` say it all, in few words: no value may matter of a query, a body, Upgrade or Authorization."""
+    try:
+        address, _, body, names = facts(question)
+    except KeyError:
         return False
-    if "?" in question.get(_URI, "") or question.get(BODY, "") not in ("", "0") or has_body(question):
+    if len("".join(names)) > _LONG or len("".join(address)) > _SHORT:
         return False
-    return not (question.get("HTTP_UPGRADE") or "HTTP_AUTHORIZATION" in question)
+    if "?" in question[_URI] or body not in (None, "", "0") or has_body(question):
+        return False
+    return not ("HTTP_UPGRADE" in question or "HTTP_AUTHORIZATION" in question)

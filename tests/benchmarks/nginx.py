@@ -55,14 +55,13 @@ def alone(folder: Path, port: int, console: int) -> list[str]:
     return _prepared(folder, "alone", _placed(_ALONE, port, console))
 
 
-def asking(folder: Path, port: int, console: int, gate: int, asked: int | Path) -> list[str]:
-    """The command of a front server that asks one process about each request, at a port or a socket, and sends what
-    does not go straight to another, the ``gate``."""
+def asking(folder: Path, port: int, console: int, gate: int, asked: int) -> list[str]:
+    """The command of a front server that asks one process about each request, and sends what does not go straight to
+    another, the ``gate``."""
     text = EXAMPLE.read_text(encoding="utf-8").replace("127.0.0.1:8080;", f"127.0.0.1:{gate};")
     question = re.compile(r"(location = /_tfa/auth \{.*?proxy_pass) http://tfa_serve;", re.DOTALL)
     text = question.sub(r"\1 http://tfa_ask;", re.sub(r"ssl_certificate.*\n", "", text))
-    at = f"unix:{asked}" if isinstance(asked, Path) else f"127.0.0.1:{asked}"
-    text += f"upstream tfa_ask {{ server {at}; keepalive 16; }}\n"
+    text += f"upstream tfa_ask {{ server 127.0.0.1:{asked}; keepalive 16; }}\n"
     (folder / "tfa-secret.conf").write_text(f'proxy_set_header X-Tfa-Secret "{SECRET}";\n', encoding="utf-8")
     return _prepared(folder, "asking", _placed(text, port, console))
 

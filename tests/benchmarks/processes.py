@@ -26,8 +26,8 @@ class Memory:
 
 
 @contextmanager
-def started(command: list[str], at: int | Path, folder: Path, **environ: str) -> Iterator[int]:
-    """The id of a process that serves ``at`` a port of this machine or a socket, and works in ``folder``."""
+def started(command: list[str], port: int, folder: Path, **environ: str) -> Iterator[int]:
+    """The id of a process that serves at a port of this machine and works in ``folder``."""
     paths = os.pathsep.join([str(TESTS), *filter(None, [os.environ.get("PYTHONPATH")])])
     # Compiled files are used as in an installation, also where this machine is set to write none.
     compiled = {"PYTHONDONTWRITEBYTECODE": "", "PYTHONPYCACHEPREFIX": str(folder.parent / "compiled")}
@@ -42,7 +42,7 @@ def started(command: list[str], at: int | Path, folder: Path, **environ: str) ->
         )
     try:
         end = time.monotonic() + PATIENCE
-        while not _answers(at):
+        while not _answers(port):
             if process.poll() is not None or time.monotonic() > end:
                 raise RuntimeError(f"{command[:3]} does not serve:\n{log.read_text(errors='replace')[-2000:]}")
             time.sleep(0.05)
@@ -56,10 +56,9 @@ def started(command: list[str], at: int | Path, folder: Path, **environ: str) ->
             process.wait()
 
 
-def _answers(at: int | Path) -> bool:
-    family = socket.AF_INET if isinstance(at, int) else socket.AF_UNIX
-    with socket.socket(family) as client:
-        return client.connect_ex(("127.0.0.1", at) if isinstance(at, int) else str(at)) == 0
+def _answers(port: int) -> bool:
+    with socket.socket() as client:
+        return client.connect_ex(("127.0.0.1", port)) == 0
 
 
 def memory(pid: int) -> Memory:

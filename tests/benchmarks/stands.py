@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-import tempfile
 from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -18,7 +17,7 @@ from benchmarks import nginx
 from benchmarks.load import Target
 from benchmarks.processes import Memory, memory, started
 from benchmarks.sites import CONSOLE, SITE
-from benchmarks.wsgi_servers import OTHER, Server, asked_alone, installed, missing, servers
+from benchmarks.wsgi_servers import OTHER, Server, installed, missing, servers
 
 INI = """\
 [tfa]
@@ -131,14 +130,13 @@ def fronts(folder: Path, running: ExitStack) -> list[Target]:
     """nginx before one console, and nginx that asks an endpoint about each request, on every server: ours, and one that
     only says yes. ``tfa serve`` has what does not go straight."""
     console, targets = _console(folder, running)
-    alone, cookie = asked_alone(), ""
-    for server in [*installed(), *([] if alone.missing else [alone])]:
+    cookie = ""
+    for server in installed():
         for name, kind in ((server.name, "gateway"), (f"{server.name}, {UNSEEN}", "yes")):
-            port, gate = free_port(), free_port()
+            port, gate, asked = free_port(), free_port(), free_port()
             forward = "[forward_auth]\nsecret_file = forward.secret\n"
             more = f"{forward}[gateway]\nlisten = 127.0.0.1:{gate}\n{_upstream(console)}"
             where = site(folder, name, tfa="trusted_proxies = 127.0.0.1", realm=WHOAMI, more=more)
-            asked = _socket(running) if server.name == alone.name else free_port()
             running.enter_context(started(TFA_SERVE, gate, where.folder))
             running.enter_context(started(server.command(asked), asked, where.folder, **{SITE: kind}))
             running.enter_context(started(nginx.asking(where.folder, port, console, gate, asked), port, where.folder))
@@ -153,11 +151,6 @@ def _console(folder: Path, running: ExitStack, under: str = "") -> tuple[int, li
     running.enter_context(started(nginx.console(folder, console), console, folder))
     running.enter_context(started(nginx.alone(folder, port, console), port, folder))
     return console, [Target(ALONE, port, VISITOR, under)]
-
-
-def _socket(running: ExitStack) -> Path:
-    """Where a socket can be: its path must be short."""
-    return Path(running.enter_context(tempfile.TemporaryDirectory())) / "ask"
 
 
 def _upstream(console: int) -> str:

@@ -8,7 +8,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 APP = "benchmarks.sites:application"
 #: The proxy that ours is compared with.
@@ -19,11 +18,11 @@ THREADS, HOLDING = 4, 32
 
 @dataclass(frozen=True)
 class Server:
-    """``command`` starts it at a port of this machine, or a socket in the file system."""
+    """``command`` starts it at a port of this machine."""
 
     name: str
     missing: bool
-    command: Callable[[Any], list[str]]
+    command: Callable[[int], list[str]]
 
 
 def _waitress(*where: str) -> list[str]:
@@ -49,9 +48,10 @@ def _uwsgi_program() -> str:
     return str(beside) if beside.exists() else ""
 
 
-def _bjoern(socket: Path) -> list[str]:
+def _fastpysgi(port: int) -> list[str]:
     module, _, name = APP.partition(":")
-    return [sys.executable, "-c", f"import bjoern; from {module} import {name}; bjoern.run({name}, 'unix:{socket}')"]
+    run = f"import fastpysgi; from {module} import {name}; fastpysgi.run({name}, host='127.0.0.1', port={port})"
+    return [sys.executable, "-c", run]
 
 
 def _lacks(module: str) -> bool:
@@ -87,12 +87,12 @@ def servers() -> list[Server]:
             not _uwsgi_program(),
             lambda port: _uwsgi(f"127.0.0.1:{port}"),
         ),
+        Server(
+            "FastPySGI",
+            _lacks("fastpysgi"),
+            _fastpysgi,
+        ),
     ]
-
-
-def asked_alone() -> Server:
-    """One that takes one request at a time, at a socket: for nothing but the questions of a front server."""
-    return Server("bjoern, at a Unix socket", _lacks("bjoern"), _bjoern)
 
 
 def installed() -> list[Server]:
@@ -104,4 +104,4 @@ def missing() -> list[str]:
     """What is not here, of servers, programs of the system and proxies."""
     programs = [one for one in ("wrk", "nginx") if shutil.which(one) is None]
     proxies = [] if importlib.util.find_spec("wsgiproxy") else [OTHER]
-    return [one.name for one in (*servers(), asked_alone()) if one.missing] + programs + proxies
+    return [one.name for one in servers() if one.missing] + programs + proxies

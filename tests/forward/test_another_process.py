@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import re
 import shlex
 import sys
@@ -33,11 +32,9 @@ def command(server: str, port: int) -> list[str]:
     return [need(str(Path(sys.executable).with_name({"uwsgi": "pyuwsgi"}.get(program, program)))), *words]
 
 
-@pytest.fixture(scope="module", params=["granian", "uwsgi", "bjoern"])
+@pytest.fixture(scope="module", params=["granian", "uwsgi", "fastpysgi"])
 def places(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Places]:
     need("nginx")
-    if request.param == "bjoern" and not importlib.util.find_spec("bjoern"):
-        pytest.skip("bjoern is not installed; it needs the headers of libev, and is never required")
     folder, asked = tmp_path_factory.mktemp(request.param), free_port()
     (folder / "wsgi.py").write_text(WSGI, encoding="utf-8")
     with (

@@ -138,7 +138,7 @@ NOTICED: dict[str, list[tuple[str, str, str]]] = {
         ("adoption", "if not _unbound(realm, record, jar):", "if not _unbound(realm, record, jar) or record.jars:"),
     ],
     f"{FORWARD}_nobody_else_finds_such_a_page": [
-        ("forward", "return hmac.compare_digest(given, self._secret)", "return True"),
+        ("forward", "return bool(given.isascii()) and hmac.compare_digest(given, self._secret)", "return True"),
     ],
     f"{FORWARD}_all_else_goes_through_the_gate": [
         ("forward", "return not dropped and not misleading and", "return not misleading and"),
