@@ -1,7 +1,7 @@
 """Requests for `instructions` to count: ``counted.py SUBJECT REQUESTS FOLDER``, the same each time.
 
-The pass is in the folder's store, its Cookie header in ``cookie``. Nothing here depends on the time: that some worker
-ended a pass is looked for once, not once a second, and no garbage is collected.
+The pass is in the folder's store, its Cookie header in ``cookie``. Nothing here depends on the time: the clock stands
+still, that some worker ended a pass is looked for once, not once a second, and no garbage is collected.
 """
 
 from __future__ import annotations
@@ -9,12 +9,13 @@ from __future__ import annotations
 import gc
 import logging
 import sys
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parent.parent))
 
-from benchmarks.subjects import App, Environ, Noop, bare, environ_of
+from benchmarks.subjects import App, Environ, Least, Noop, bare, environ_of
 from benchmarks.worker import REALM, TFA
 
 #: So many before, with which everything is in place.
@@ -33,10 +34,15 @@ def app_of(subject: str, folder: Path) -> App:
         return bare
     if subject == "noop":
         return Noop(bare)
+    if subject == "least":
+        return Least(bare)
     from tfa_middleware import TwoFactorMiddleware, from_dict, verdicts
+    from tfa_middleware.wiring import services
 
     verdicts.POLL = float("inf")
-    app = TwoFactorMiddleware(bare, from_dict({"tfa": TFA, "realm:user": REALM}, folder))
+    clock = repeat((folder / "cookie").stat().st_mtime).__next__
+    settings = from_dict({"tfa": TFA, "realm:user": REALM}, folder)
+    app = TwoFactorMiddleware(bare, settings, services(settings, clock=clock))
     return app if subject != "cold" else forgetful(app)
 
 

@@ -26,6 +26,7 @@ SUBJECTS = {
     "environ": (400, ""),
     "bare": (400, "bare application"),
     "noop": (400, "no-op middleware"),
+    "least": (400, "a copy, names, headers: the least of any gate"),
     "hot": (400, "ours, a passed request"),
     "other": (40, "ours, another Cookie header"),
     "cold": (40, "ours, after a revocation elsewhere"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -33,6 +33,11 @@ policy = required
 WHOAMI = 'whoami = /me\nwhoami_pattern = id="me">([^<]+)<'
 ALONE = "nginx, proxy_pass"
 TFA_SERVE = [sys.executable, "-m", "tfa_middleware.cli", "serve", "tfa.ini"]
+#: As it is, and kept on one processor, as ``CPUAffinity=`` of systemd does.
+_OURS: dict[str, Callable[[int], list[str]]] = {
+    "the gateway, tfa serve": lambda _: TFA_SERVE,
+    "the gateway, tfa serve, on one processor": lambda _: ["taskset", "--cpu-list", "0", *TFA_SERVE],
+}
 VISITOR = "theme=dark"
 UNSEEN = "saying yes unseen"
 NONE: Mapping[str, str] = {}
@@ -117,12 +122,12 @@ def proxies(folder: Path, running: ExitStack) -> list[Target]:
     if under == OTHER:
         port, _ = run(servers()[0], site(folder, OTHER), "wsgiproxy", running, {CONSOLE: f"http://127.0.0.1:{console}"})
         targets.append(Target(OTHER, port, VISITOR))
-    for server in installed():
+    others = {f"the gateway on {one.name}": one.command for one in installed() if one.name != "waitress"}
+    for name, command in (_OURS | others).items():
         port = free_port()
-        where = site(folder, server.name, more=f"[gateway]\nlisten = 127.0.0.1:{port}\n{_upstream(console)}")
-        command = TFA_SERVE if server.name == "waitress" else server.command(port)
-        running.enter_context(started(command, port, where.folder, **{SITE: "gateway"}))
-        targets.append(Target(f"the gateway on {server.name}", port, where.entered(port), under))
+        where = site(folder, name, more=f"[gateway]\nlisten = 127.0.0.1:{port}\n{_upstream(console)}")
+        running.enter_context(started(command(port), port, where.folder, **{SITE: "gateway"}))
+        targets.append(Target(name, port, where.entered(port), under))
     return targets
 
 
