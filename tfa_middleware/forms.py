@@ -52,6 +52,20 @@ def canonical(name: str) -> str:
     return re.sub(r"[. \[]", "_", text).casefold()
 
 
+def announced(environ: dict[str, Any]) -> dict[str, Any]:
+    """The environ of a request that says whether it has a body: in HTTP/1 it does; from HTTP/2 on it need not (RFC 9113
+    8.1), so there the body's first octet is looked for, and a copy of the environ tells."""
+    if environ.get("SERVER_PROTOCOL", "")[:6] not in ("HTTP/2", "HTTP/3"):
+        return environ
+    if environ.get("CONTENT_LENGTH") or "HTTP_TRANSFER_ENCODING" in environ:
+        return environ
+    head, stream = _read(environ["wsgi.input"], 1), environ["wsgi.input"]
+    if not head:
+        return {**environ, "wsgi.input": io.BytesIO(), "CONTENT_LENGTH": "0"}
+    body = io.BufferedReader(_Chained(head, stream, None))
+    return {**environ, "wsgi.input": body, "wsgi.input_terminated": True, "HTTP_TRANSFER_ENCODING": "chunked"}
+
+
 def take(environ: dict[str, Any], limit: int) -> bytes | None:
     """The request's body, put back for the application; None where it is longer than ``limit`` octets (also put back).
 

@@ -3,7 +3,8 @@
 Most requests of a passed browser ask for a page, a picture or data, by a path that is no login, without a form. For
 these nothing is parsed. Three look-ups, by strings as the server made them, tell all there is to know:
 
-- method, host, path and query, of a request that was found to be plain before, give the route (`Routes.plain`);
+- method, host, path, query and protocol, of a request that was found to be plain before, give the route
+  (`Routes.plain`);
 - the *names* in the environ, all seen before, are known to hold nobody's identity and no other credential;
 - the whole Cookie header gives the verdict: what is forwarded in its place, and until when (`Verdicts`).
 
@@ -109,6 +110,7 @@ class HotPath:
             try:
                 if monotonic() - began > _SLOW and self._passes.get(record.realm, record.id) is None:
                     raise PassEnded("the pass ended while the application worked on the request")
+                headers = headers if type(headers) is list else list(headers)
                 for name, _ in headers:
                     if name not in self._harmless:
                         headers = self._given(route, environ, record, headers, ended)

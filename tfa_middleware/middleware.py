@@ -84,7 +84,7 @@ class TwoFactorMiddleware:
             if answer is not None:
                 return answer
             remark = environ.pop(REMARK, UNHEARD)
-            return self._with_care(environ, start_response, remark)
+            return self._with_care(forms.announced(environ), start_response, remark)
         except ApplicationError as error:
             if isinstance(error.__cause__, UpstreamError):  # an answer that was read here broke off
                 return self._failed(environ, start_response, error.__cause__)

@@ -17,8 +17,8 @@ _OF_THE_QUESTION = frozenset(
     {SECRET, _METHOD, _URI, _HOST, "HTTP_UPGRADE", "HTTP_CONNECTION", "RAW_URI", "REQUEST_URI"}
 )
 _TOKEN = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]{1,32}")
-#: Remembered are only addresses, and names of headers, that are as short as most are, in characters.
-_SHORT, _LONG = 1024, 4096
+#: Remembered are only addresses, and names of headers, that are as short as most are, in characters; and so many names.
+_SHORT, _LONG, _MANY = 1024, 4096, 100
 _ADDRESS = itemgetter("PATH_INFO", _METHOD, "SCRIPT_NAME", _HOST, "HTTP_HOST", _URI)
 #: Address, length, body, and the names of the environ.
 Question = tuple[tuple[str, ...], str | None, str | None, tuple[str, ...]]
@@ -54,7 +54,7 @@ def plain(question: Environ) -> bool:
         address, _, body, names = facts(question)
     except KeyError:
         return False
-    if len("".join(names)) > _LONG or len("".join(address)) > _SHORT:
+    if len(names) > _MANY or len("".join(names)) > _LONG or len("".join(address)) > _SHORT:
         return False
     if "?" in question[_URI] or body not in (None, "", "0") or has_body(question):
         return False

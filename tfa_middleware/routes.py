@@ -22,7 +22,7 @@ LONGEST = 512
 #: Characters of a name in the environ. What is said of names is remembered, so that nobody may make long ones up.
 LONGEST_NAME = 256
 #: What tells the plain requests from the others.
-ASKED = itemgetter("REQUEST_METHOD", "HTTP_HOST", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING")
+ASKED = itemgetter("REQUEST_METHOD", "HTTP_HOST", "SCRIPT_NAME", "PATH_INFO", "QUERY_STRING", "SERVER_PROTOCOL")
 
 
 @dataclass(frozen=True)
@@ -50,7 +50,8 @@ class Routes:
         self._probes = {self._prefix + HEALTH, self._prefix + READY}
         self._known: dict[tuple[str, str, bool], Route] = {}
         self._good_hosts: set[str] = set()
-        #: `ASKED` of what was found to be plain, asked for by GET without a query, of a good host: for the hot path.
+        #: `ASKED` of what was found to be plain, asked for by GET without a query, of a good host, in HTTP/1, where a
+        #: body is announced: for the hot path.
         self.plain: dict[tuple[Any, ...], Route] = {}
 
     def find(self, environ: Environ) -> Route:
@@ -74,7 +75,7 @@ class Routes:
     def _remember(self, environ: Environ, route: Route) -> None:
         with suppress(KeyError):  # a server may leave empty ones out
             asked = ASKED(environ)
-            if len(asked[1]) > LONGEST:
+            if len(asked[1]) > LONGEST or asked[-1] not in ("HTTP/1.1", "HTTP/1.0"):
                 return
             if asked not in self.plain and len(self.plain) >= REMEMBERED:
                 self.plain = {}

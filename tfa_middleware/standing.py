@@ -63,6 +63,8 @@ class Standings:
         named = (not made and cookies.simple(header)) or {}
         identity = made.record.id if made else realm.cookie.passed(header, named)
         known = into.get((realm.name, identity)) if identity else None
+        if known and not (known.record is made.record if made else self._heard(known.record, named)):
+            known = None  # the application may have set one of the cookies since the pass was read
         record = known.record if known else self._passes.get(realm.name, identity) if identity else None
         if record is None and made:
             self._made.pop((realm.name, header), None)
@@ -82,6 +84,10 @@ class Standings:
             verdict.stamp = stamp if stamp == told else None
             self._remember(realm, header, verdict)
         return verdicts.keep(into, realm.name, header, verdict, stamp)
+
+    def _heard(self, record: Pass, named: Mapping[str, str]) -> bool:
+        """Whether a pass is bound to every cookie but ours."""
+        return all(name in self._ours or any(record.bindings.get(name, ())) for name in named)
 
     def _make(self, realm: Realm, record: Pass, named: Mapping[str, str] | None) -> Verdict | None:
         """What a pass makes of the cookies of a header; None where it does not vouch for them."""

@@ -25,8 +25,8 @@ SLOW = 0.05
 SEEN_EVERY = 60
 #: Entries of the memory: two for the first Cookie header of a session, one for each more.
 CACHE = 40_000
-#: Characters of a Cookie header that is remembered.
-LONGEST = 8192
+#: Characters of a Cookie header that is remembered, and of all that are.
+LONGEST, ROOM = 8192, 32 << 20
 _GENERATION = "generation"
 
 
@@ -59,6 +59,7 @@ class Verdicts:
         self._store = store
         self._stamp = stamp
         self._seen: tuple[Entry | None, str] | None = None
+        self._room = ROOM
         #: Those that hold, unless a look is `due`. Never emptied, but replaced.
         self.known: Known = {}
         #: The `time.monotonic` of the next look at the store.
@@ -93,10 +94,11 @@ class Verdicts:
 
     def add(self, into: Known, realm: str, header: str, verdict: Verdict) -> Verdict:
         """`keep` one more of a pass that was found in ``into``: it holds as long as the one before it."""
-        if len(self.known) + 2 > CACHE:
-            self.forget()
         if len(header) > LONGEST:
             return verdict
+        self._room -= len(header) + len(verdict.cookie)
+        if len(self.known) + 2 > CACHE or self._room < 0:
+            self.forget()
         into[realm, header, verdict.authorization] = into[realm, verdict.record.id] = verdict
         return verdict
 
@@ -108,4 +110,4 @@ class Verdicts:
 
     def forget(self) -> None:
         """Begin anew, in this worker."""
-        self.known = {}
+        self.known, self._room = {}, ROOM

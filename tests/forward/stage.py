@@ -38,6 +38,7 @@ class Stage:
     ) -> Reply:
         """The front server's question."""
         told = {"HTTP_X_TFA_SECRET": SECRET, "HTTP_X_FORWARDED_METHOD": method, "HTTP_X_FORWARDED_URI": target}
+        told["HTTP_X_FORWARDED_HOST"] = "localhost:80"
         cookie = self.client.cookie if cookie is None else cookie
         return send(self.bench.app, request(f"/_tfa/{form}", cookie=cookie, **{**told, **more}))
 

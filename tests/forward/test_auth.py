@@ -95,14 +95,25 @@ def test_what_our_own_server_says_of_itself_is_no_header(still: Stage) -> None: 
     assert still.ask("/private", TFA_HOME="/srv", JWT_SECRET="x", REMOTE_USER="root").code == PAST
 
 
+def known(stage: Stage, target: str, **facts: Any) -> bool:
+    """Whether a question is answered at once, by what is remembered."""
+    asked: list[str] = []
+    told = {"HTTP_X_TFA_SECRET": SECRET, "HTTP_X_FORWARDED_METHOD": facts.pop("method", "GET")}
+    told |= {"HTTP_X_FORWARDED_URI": target, "HTTP_X_FORWARDED_HOST": "localhost:80", **facts}
+    question = request("/_tfa/auth", cookie=stage.client.cookie, **told)
+    return stage.bench.app._forward.at_once(question, lambda status, _: asked.append(status)) is not None
+
+
 def test_a_yes_that_is_remembered_is_for_the_same_question_only(stage: Stage) -> None:  # A1, A14, A18
     for _ in range(2):
-        assert stage.ask("/private").code == PAST
+        assert (stage.ask("/private").code, known(stage, "/private")) == (PAST, True)
+        assert stage.ask("/private", HTTP_X_TFA_SECRET="wrong").code == 404
         for target, facts in THROUGH_THE_GATE.values():
             assert stage.ask(target, **facts).code == THROUGH, (target, facts)
         for facts in ({"HTTP_CONTENT_LENGTH": "3"}, {"CONTENT_LENGTH": "3"}, {"HTTP_X_TFA_BODY": "chunked"}):
             assert stage.ask("/private", **facts).code == (PAST if "HTTP_CONTENT_LENGTH" in facts else THROUGH)
         assert stage.ask("/private", cookie="sid=x").code == THROUGH
+        assert not any(known(stage, target, **facts) for target, facts in THROUGH_THE_GATE.values())
     stage.bench.services.passes.end_all("user", "alice")
     assert stage.ask("/private").code == THROUGH
 
@@ -171,6 +182,7 @@ def test_a_store_that_is_down_lets_nothing_past(stage: Stage, monkeypatch: pytes
         raise StoreError("down")
 
     monkeypatch.setattr(stage.bench.services.store, "get", broken)
+    assert stage.ask("/private").code == PAST
     stage.bench.services.passes.verdicts.due = float("-inf")
     assert stage.ask("/private").code == THROUGH
     assert stage.ask("/private", form="auth/relay").code == 503
