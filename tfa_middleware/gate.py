@@ -40,8 +40,8 @@ REFUSE = "refuse"
 @dataclass(frozen=True)
 class Facts:
     """What the law looks at. ``state`` is what the session is worth now, ``attempt`` whether a password is in the
-    request, ``readable`` whether its body could be read, ``own_form`` whether the realm lists it as no login, and
-    ``header`` what the Authorization is worth."""
+    request, ``readable`` whether its body could be read, ``own_form`` whether the realm lists it as no login,
+    ``header`` what the Authorization is worth, ``stray`` whether a GET or HEAD has a body, which no browser sends."""
 
     path: str
     state: str
@@ -50,6 +50,7 @@ class Facts:
     logout: bool = False
     own_form: bool = False
     header: str = NONE
+    stray: bool = False
 
 
 def decide(facts: Facts) -> str:
@@ -60,7 +61,7 @@ def decide(facts: Facts) -> str:
         return REFUSE
     if facts.state == PASSED and facts.header in (NONE, BOUND):
         return _with_pass(facts)
-    if facts.path == PUBLIC and not facts.attempt and facts.readable:
+    if facts.path == PUBLIC and not facts.attempt and facts.readable and not facts.stray:
         return FORWARD_BARE
     if facts.state == PENDING:
         return TO_CHALLENGE
@@ -79,7 +80,10 @@ def _without_pass(facts: Facts) -> str:
 def _at_the_door(facts: Facts) -> str:
     if not facts.readable:
         return REFUSE
-    return ATTEMPT if facts.attempt else FORWARD_VISITOR
+    if facts.attempt:
+        return ATTEMPT
+    # An application that leaves such a body unread may take it for a request that nobody judged.
+    return REFUSE if facts.stray else FORWARD_VISITOR
 
 
 def _with_pass(facts: Facts) -> str:

@@ -151,6 +151,7 @@ class TwoFactorMiddleware:
             state=turn.standing.state,
             attempt=attempt,
             readable=turn.fields.readable or (turn.path == PUBLIC and turn.fields.larger),
+            stray=turn.request.method in ("GET", "HEAD") and has_body(turn.request.environ),
             logout=realm.logout.match(path),
             own_form=realm.is_own_form(turn.request.address),
             header=turn.standing.presented.kind,

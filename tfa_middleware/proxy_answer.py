@@ -15,6 +15,8 @@ from tfa_middleware.upstream_url import UpstreamUrl
 _HOP = frozenset(
     {"connection", "keep-alive", "proxy-connection", "proxy-authenticate", "proxy-authentication-info", "te", "trailer"}
     | {"trailers", "transfer-encoding", "upgrade"}
+    # CGI's, which WSGI forbids.
+    | {"status"}
 )
 #: A Connection header of the console cannot take these away.
 _KEPT = frozenset({"set-cookie", "content-length", "content-type", "content-encoding", "cache-control", "location"})

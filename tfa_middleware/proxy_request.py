@@ -184,8 +184,12 @@ class Body:
         return cls(environ["wsgi.input"], None, head) if head else None
 
     def headers(self) -> dict[str, str]:
-        """How the body is framed towards the console: by its length, or in chunks where nobody knows it."""
-        return {"Transfer-Encoding": "chunked"} if self.length is None else {"Content-Length": str(self.length)}
+        """How the body is framed towards the console: by its length, or in chunks where nobody knows it.
+
+        Nothing may follow on that connection: a console that leaves a body unread would take it for a request.
+        """
+        framing = {"Transfer-Encoding": "chunked"} if self.length is None else {"Content-Length": str(self.length)}
+        return {**framing, "Connection": "close"}
 
     def __iter__(self) -> Iterator[bytes]:
         if self.head:

@@ -128,10 +128,11 @@ def exchange(
 ) -> Answer:
     """One request, one answer's head. The body of neither is changed or kept; ``headers`` frame the request's body.
 
-    A console may answer and close before it has read the whole body: then the connection serves no other request.
+    A console may answer before it has read the whole body, and never read it: the connection serves no other request.
     Raises `ValueError` for what no head can hold, and what `Answer` raises.
     """
     plug = connection.sock
+    connection.spent = body is not None
     head = head_of(method, target, headers)
     try:
         plug.sendall(head)
@@ -140,7 +141,6 @@ def exchange(
     except (BrokenPipeError, ConnectionResetError):
         if body is None:
             raise
-        connection.spent = True
     return Answer(plug, method)
 
 

@@ -77,13 +77,20 @@ def test_a_stream_waits_while_a_form_is_judged_and_stops_with_a_sign_out(tmp_pat
 
 
 class Late(Console):
-    """Announces its answer at once, and works on it for long: a list, or a file."""
+    """Announces its answer at once, and works on it for long: a list, or a file. ``working`` and ``done`` are set by
+    it, and by the test."""
+
+    def __init__(self, habit: str) -> None:
+        super().__init__(habit)
+        self.working, self.done = threading.Event(), threading.Event()
 
     def __call__(self, environ: Environ, start: Callable[..., Any]) -> Iterable[bytes]:
         if environ["PATH_INFO"] not in ("/list", "/file"):
             return super().__call__(environ, start)
         start("200 OK", [("Content-Type", "text/plain")])
-        time.sleep(0.3)
+        self.working.set()
+        time.sleep(0.2)
+        assert self.done.wait(30)
         secret = f"SECRET of {self.sessions.get(self._session(environ))}".encode()
         return [secret] if environ["PATH_INFO"] == "/list" else Report(secret)
 
@@ -95,15 +102,20 @@ class Report(io.BytesIO):
 @pytest.mark.parametrize("query", ["", "a=b"], ids=["hot", "careful"])
 @pytest.mark.parametrize("path", ["/list", "/file"])
 def test_a_slow_answer_does_not_go_out_after_its_pass(path: str, query: str, tmp_path: Path) -> None:  # A7, A14
-    stage = Stage(tmp_path, Late(IN_PLACE))
+    console = Late(IN_PLACE)
+    stage = Stage(tmp_path, console)
     mallory = stage.passed()
     facts = {"QUERY_STRING": query}
+    console.done.set()
     for _ in range(2):
         assert mallory.get(path, **facts).body == b"SECRET of mallory"
+    console.working.clear()
+    console.done.clear()
     with ThreadPoolExecutor() as beside:
         answer = beside.submit(mallory.copy().get, path, **facts)
-        time.sleep(0.1)
+        assert console.working.wait(30)
         mallory.press("sign_out", "/_tfa/user/")
+        console.done.set()
         assert answer.result().code == 403
         assert b"SECRET" not in answer.result().body
 

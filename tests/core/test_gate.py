@@ -18,7 +18,7 @@ PATHS = (LOGIN, PUBLIC, EXEMPT, PROTECTED, "a class that is not known")
 STATES = (VISITOR, PENDING, PASSED, "a state that is not known")
 BOTH = (False, True)
 HEADERS = (NONE, BOUND, MISSING, UNBOUND, MALFORMED, "a worth that is not known")
-ALL = [Facts(*facts) for facts in product(PATHS, STATES, BOTH, BOTH, BOTH, BOTH, HEADERS)]
+ALL = [Facts(*facts) for facts in product(PATHS, STATES, BOTH, BOTH, BOTH, BOTH, HEADERS, BOTH)]
 
 
 def allowed(f: Facts) -> dict[str, bool]:
@@ -32,7 +32,8 @@ def allowed(f: Facts) -> dict[str, bool]:
     login = f.attempt and door and f.readable
     form = f.attempt and not door and not f.own_form
     inside = passed and not exempt and not blind and not login
-    open_ = public and not f.attempt and f.readable
+    open_ = public and not f.attempt and f.readable and not f.stray
+    odd = door and f.stray and f.readable and not f.attempt
     asked = f.state == PASSED and f.header == MISSING and not exempt and not open_
     presented = visitor and f.header == UNBOUND and not exempt and not open_ and not (door and (blind or f.attempt))
     here = visitor and not presented
@@ -42,9 +43,12 @@ def allowed(f: Facts) -> dict[str, bool]:
         gate.ASK: asked,
         gate.PRESENTED: presented,
         gate.TO_CHALLENGE: pending and not exempt and not open_,
-        gate.REFUSE: bad or (blind and (visitor or passed)) or (inside and not known and not f.logout and not form),
+        gate.REFUSE: bad
+        or (blind and (visitor or passed))
+        or (odd and here)
+        or (inside and not known and not f.logout and not form),
         gate.ATTEMPT: login and (visitor or passed),
-        gate.FORWARD_VISITOR: here and door and f.readable and not f.attempt,
+        gate.FORWARD_VISITOR: here and door and f.readable and not f.attempt and not odd,
         gate.TO_ENTRY: not (passed or pending or bad or exempt or open_ or asked or presented or (visitor and door)),
         gate.FORWARD_LOGOUT: inside and f.logout and not form,
         gate.FORM: inside and form,
@@ -85,6 +89,11 @@ def test_a_login_posted_under_a_pass_is_always_taken_for_one() -> None:  # A7
 def test_what_cannot_be_read_never_reaches_a_door() -> None:  # A6
     found = {decide(f) for f in ALL if f.path == LOGIN and not f.readable}
     assert found == {gate.REFUSE, gate.TO_CHALLENGE, gate.TO_ENTRY, gate.ASK}
+
+
+def test_a_body_that_no_browser_sends_goes_nowhere_without_a_pass() -> None:  # A1, case 97
+    found = {decide(f) for f in ALL if f.stray and f.state != PASSED and f.path != EXEMPT and not f.attempt}
+    assert found == {gate.REFUSE, gate.TO_CHALLENGE, gate.TO_ENTRY, gate.PRESENTED}
 
 
 def test_another_authorization_than_that_of_the_pass_opens_nothing() -> None:  # A18, A7

@@ -86,9 +86,9 @@ class Pair:
         self.cookies = self._logged_in("mallory")
         self.rows, self.now = dict(self.hot.rows._rows), self.hot.bench.clock.now
         self.taken = 0
-        serve = self.hot.bench.app._hot.serve
-        self.hot.bench.app._hot.serve = lambda *both: self._counted(serve(*both))
-        self.careful.bench.app._hot.serve = lambda *_: None
+        serve = self.hot.bench.app._at_once
+        self.hot.bench.app._at_once = lambda *both: self._counted(serve(*both))
+        self.careful.bench.app._at_once = lambda *_: None
 
     def _counted(self, answer: Iterable[bytes] | None) -> Iterable[bytes] | None:
         self.taken += answer is not None
