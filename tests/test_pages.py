@@ -152,6 +152,23 @@ def test_static_files_may_be_cached(pages: Pages, name: str) -> None:
 
 
 @pytest.mark.parametrize(
+    "header",
+    [
+        {"Range": "bytes=" + "9" * 20_000 + "-"},
+        {"Range": "bytes=0-1"},
+        {"If-Modified-Since": "Mon, 01 Jan 9999999 00:00:00 GMT"},
+        {"If-Range": "Mon, 01 Jan 9999999 00:00:00 GMT", "Range": "bytes=0-1"},
+    ],
+    ids=["a number without end", "a part", "a date that is none", "a part since then"],
+)
+def test_of_a_static_file_there_is_all_or_nothing(pages: Pages, header: dict[str, str]) -> None:
+    # K6: none of these is an error, which would be logged
+    app = pages.static("style.css")
+    got = webob.Request.blank("/", headers=header).send(app)
+    assert (got.status_int, got.body) == (200, sent(app).body)
+
+
+@pytest.mark.parametrize(
     "name", ["", ".", "../pages.py", "..%2fpages.py", "/style.css", "STYLE.CSS", "style.css/", "x"]
 )
 def test_static_names_are_exact(pages: Pages, name: str) -> None:

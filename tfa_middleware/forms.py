@@ -23,6 +23,8 @@ _JSON_LIKE = re.compile(rb"[\x00\xef\xbb\xbf\xfe\xff\s]*[{\[]")
 #: No field is called like this: it is the writing of JSON or of parts.
 _PUNCTUATION = re.compile(r'["{}\x01-\x1f]')
 _TRUNCATED = re.compile(r"\x00.*", re.DOTALL)
+#: Characters of the parameters of a type. Looking for the charset takes time by their square.
+_PARAMETERS = 512
 
 
 @dataclass(frozen=True)
@@ -175,6 +177,8 @@ def is_form(environ: dict[str, Any]) -> bool:
 
 def _content_type(text: str) -> tuple[str, str]:
     kind, _, rest = text.partition(";")
+    if len(rest) > _PARAMETERS:
+        return kind.strip().lower(), "?"
     # RFC 2231's charset*= is a charset to Django.
     charsets = re.findall(r"""charset([^\s=;]*)\s*=\s*["']?([^\s;"']*)""", rest, re.IGNORECASE)
     sure = len(charsets) == 1 and not charsets[0][0]

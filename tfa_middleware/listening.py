@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
-from socket import socket
+from contextlib import suppress
+from socket import SHUT_RDWR, socket
 from typing import Any
 
 from waitress import create_server
-from waitress.channel import HTTPChannel
+from waitress.channel import ClientDisconnected, HTTPChannel
 from waitress.parser import HTTPRequestParser, ParsingError
 from waitress.task import WSGITask
 
@@ -16,8 +18,9 @@ from tfa_middleware.config_values import Place
 from tfa_middleware.serving import Channels
 from tfa_middleware.settings import Settings
 
-#: Octets of an answer that wait for a slow reader.
+#: Octets of an answer that wait for a slow reader, and seconds that a thread waits until he took the next block.
 _WAITING = 1 << 20
+PATIENCE = 60.0
 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]
@@ -62,10 +65,35 @@ class _First:
 
 
 class Channel(HTTPChannel):  # type: ignore[misc]
-    """A connection whose requests are read by `Parser`, and answered by `Task`."""
+    """A connection whose requests are read by `Parser`, and answered by `Task`. Who does not read holds neither a
+    thread nor a connection for ever."""
 
     parser_class = Parser
     task_class = Task
+
+    def write_soon(self, data: Any) -> int:
+        """Take a block, once there is room for it. Raises `ClientDisconnected` where the reader makes none."""
+        end = time.monotonic() + PATIENCE
+        with self.outbuf_lock:
+            while self.connected and self.total_outbufs_len > self.adj.outbuf_high_watermark:
+                left = end - time.monotonic()
+                if left <= 0:
+                    self._let_go()
+                    raise ClientDisconnected
+                self.server.pull_trigger()
+                self.outbuf_lock.wait(left)
+        return int(super().write_soon(data))
+
+    def writable(self) -> bool:
+        """Whether there is something to send, to somebody who still takes it."""
+        if self.will_close and self.last_activity < time.time() - self.adj.channel_timeout:
+            self._let_go()
+        return bool(super().writable())
+
+    def _let_go(self) -> None:
+        """End the connection; the main loop, which alone may close it, notices."""
+        with suppress(OSError):
+            self.socket.shutdown(SHUT_RDWR)
 
 
 def listening(application: Callable[..., Any], found: Settings, sockets: Sequence[socket] = ()) -> Channels:

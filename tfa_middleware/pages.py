@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tfa_middleware.hold import App
+from tfa_middleware.hold import App, Environ, StartResponse
 from tfa_middleware.i18n import SOURCE, languages
 from tfa_middleware.response import Reply, answer
 from tfa_middleware.settings import TfaSettings
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _DAY = 86400
 _HERE = Path(__file__).parent
+#: Headers of a question for a file that are not looked at: its tag says it all, and a part of it nobody needs.
+_UNREAD = ("HTTP_RANGE", "HTTP_IF_RANGE", "HTTP_IF_MODIFIED_SINCE", "HTTP_IF_UNMODIFIED_SINCE")
 _TYPES = {".css": "text/css", ".js": "text/javascript", ".svg": "image/svg+xml"}
 
 _CSP = (
@@ -119,8 +121,13 @@ def _file(body: bytes, content_type: str, tag: str) -> App:
     response.headers["Cache-Control"] = f"public, max-age={_DAY}"
     response.headers["X-Content-Type-Options"] = "nosniff"
     response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    app: App = response
-    return app
+
+    def whole(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
+        asked = {key: value for key, value in environ.items() if key not in _UNREAD}
+        answer: Iterable[bytes] = response(asked, start_response)
+        return answer
+
+    return whole
 
 
 def _static_files(theme: str) -> dict[str, tuple[bytes, str, str]]:

@@ -222,6 +222,15 @@ def test_no_length_is_no_body(length: str | None) -> None:  # H11
     assert here["wsgi.input"].read() == b""
 
 
+def test_a_type_of_endless_parameters_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Looking for a charset in them takes time by their square, and all requests wait meanwhile."""
+    monkeypatch.setattr("tfa_middleware.forms.re", None)
+    fields = forms.read(
+        {"CONTENT_TYPE": "application/x-www-form-urlencoded;" + "charset" * 100}, b"username=a&password=b"
+    )
+    assert (fields.readable, fields.body) == (False, [])
+
+
 @pytest.mark.parametrize("marks", [{"HTTP_TRANSFER_ENCODING": "chunked"}, {"wsgi.input_terminated": True}])
 def test_a_terminated_body_gets_its_length(marks: dict[str, Any]) -> None:  # H11
     here = environ(b"body", **marks)

@@ -161,6 +161,13 @@ def test_a_canonical_name_stays_as_it_is(name: str) -> None:  # case 62: one rec
             assert rule.canonical(once.upper()) == rule.canonical(once.upper().lower())
 
 
+def test_a_name_that_is_longer_than_any_is_not_even_folded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Putting combining marks in order takes time by their square, and all requests wait meanwhile."""
+    monkeypatch.setattr("tfa_middleware.login.unicodedata", None)
+    with pytest.raises(BadRequest):
+        RULE.canonical("e" + "\u0301" * 2000)
+
+
 def test_the_posted_name() -> None:
     assert RULE.posted_name(posted("username= Bob&password=x")) == "bob"
     assert RULE.posted_name(posted("password=x", "username=Bob")) == "bob"

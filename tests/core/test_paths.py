@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core import parts
 from tfa_middleware.errors import BadRequest
-from tfa_middleware.paths import Globs, address, folded, local, under, without_session_parameters
+from tfa_middleware.paths import LONGEST, Globs, address, folded, local, under, without_session_parameters
 from tfa_middleware.realm import EXEMPT, LOGIN, PROTECTED, PUBLIC, Map
 
 USER = parts.realm("user", public=("/static/", "/admin/open/"), exempt=("/api/",), login=("/login", "/door/*"))
@@ -120,6 +120,13 @@ def test_what_is_public_is_so_for_the_laxest_reader_too(path: str) -> None:  # A
     seen = parts.request("/", PATH_INFO=path)
     if USER.classify(seen) == PUBLIC and under(seen.address.path, "/static/"):
         assert seen.address.folded[:1] == ("static",)
+
+
+def test_a_path_that_is_longer_than_any_is_refused() -> None:  # its marks are put in order in the square of the time
+    assert address("", "/" + "a" * (LONGEST - 1)).path
+    for script, path in (("", "/" + "a" * LONGEST), ("/mount", "/" + "\xcc\x81" * 4096)):
+        with pytest.raises(BadRequest):
+            address(script, path)
 
 
 def test_decoding_ends_for_paths_that_are_encoded_many_times() -> None:  # A2

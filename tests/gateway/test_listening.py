@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import io
 import socket
+import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from threading import Event, Thread
 from typing import Any
@@ -12,6 +14,7 @@ from typing import Any
 import pytest
 from waitress.wasyncore import loop
 
+import tfa_middleware.listening
 from tfa_middleware import from_dict
 from tfa_middleware.listening import Channel, listening
 
@@ -112,3 +115,77 @@ def test_what_fails_before_its_first_block_is_an_error_and_after_it_is_cut(tmp_p
     assert asked(fails, tmp_path)[0].startswith(b"HTTP/1.1 500 ")
     early = False
     assert asked(fails, tmp_path)[0].endswith(b"\r\n\r\none")
+
+
+@contextmanager
+def unread(app: Answer, folder: Path) -> Iterator[dict[int, Any]]:
+    """The connections of a server to which somebody sent a request whose answer he does not read."""
+    section = {"realm:user": {"paths": "/", "login": "/login"}, "tfa": {"insecure_dev": "yes", "ntp_server": ""}}
+    with socket.create_server(("127.0.0.1", 0)) as plug, socket.socket() as client:
+        channels, over = listening(app, from_dict(section, folder), [plug]), Event()
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(plug.getsockname())
+        thread = Thread(target=lambda: [loop(0.05, map=channels, count=1) for _ in iter(over.is_set, True)])
+        thread.start()
+        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+        yield channels
+        over.set()
+        thread.join()
+        for one in list(channels.values()):
+            one.close()
+
+
+def until(fact: Callable[[], bool]) -> bool:
+    """Whether something comes true in time."""
+    end = time.monotonic() + 20
+    while not fact() and time.monotonic() < end:
+        time.sleep(0.02)
+    return fact()
+
+
+class Endless:
+    """Blocks for as long as they are taken; ``closed`` is set where the server lets go."""
+
+    def __init__(self) -> None:
+        self.closed = Event()
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        return b"x" * 65536
+
+    def close(self) -> None:
+        """As a server says that it needs no more."""
+        self.closed.set()
+
+
+def test_who_does_not_read_gives_the_thread_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tfa_middleware.listening, "PATIENCE", 0.3)
+    blocks = Endless()
+
+    def app(_: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        said(start, None)
+        return blocks
+
+    with unread(app, tmp_path) as channels:
+        assert blocks.closed.wait(20)
+        assert until(lambda: not [one for one in channels.values() if isinstance(one, Channel)])
+
+
+def test_who_does_not_read_the_rest_gives_the_connection_back(tmp_path: Path) -> None:
+    size = 4 << 20
+
+    def app(_: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        said(start, size)
+        return [b"x" * size]
+
+    def connections() -> list[Any]:
+        return [one for one in channels.values() if isinstance(one, Channel)]
+
+    with unread(app, tmp_path) as channels:
+        assert until(lambda: any(one.total_outbufs_len and not one.requests for one in connections()))
+        (one,) = connections()
+        one.last_activity -= one.adj.channel_timeout + 1
+        one.server.maintenance(time.time())
+        assert until(lambda: not connections())
