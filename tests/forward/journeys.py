@@ -77,6 +77,13 @@ class Journeys:
     #: Seconds until the process that is asked knows that a pass ended.
     noticed = 0.0
 
+    def test_what_a_console_leaves_of_a_body_is_no_request(self, places: Places) -> None:  # case 97
+        inner = b"GET /smuggled HTTP/1.1\r\nHost: x\r\n\r\n"
+        for target, method in ((b"/api/unread", b"POST"), (b"/api/unread", b"GET"), (b"/static/x", b"POST")):
+            Person(places).get(target, method=method, body=inner)
+            Person(places).get(b"/static/after")
+        assert not [one for one in places.seen() if one["target"] == "/smuggled"]
+
     def stolen(self, places: Places, user: str) -> str:
         """A live session of somebody, made at the console itself: more than any attacker has."""
         person = Person(Places(places.console, 0, places.console, places.folder))
