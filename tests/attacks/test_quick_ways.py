@@ -49,6 +49,7 @@ def test_a_body_that_nobody_announced_is_read(tmp_path: Path, protocol: str, who
     client = stage.passed("mallory")
     for _ in range(times):
         assert b"SECRET of mallory" in data(stage, client.cookie).body
+        assert b"SECRET of mallory" in data(stage, client.cookie, SERVER_PROTOCOL=protocol).body
     body = {"wsgi.input": io.BytesIO(b"username=alice&password=right"), "CONTENT_TYPE": FORM}
     answers = [data(stage, client.cookie, SERVER_PROTOCOL=protocol, **body)]
     answers += [data(stage, client.cookie, SERVER_PROTOCOL=protocol), data(stage, client.cookie)]

@@ -2,7 +2,8 @@
 
 ``python -m forward.console PORT``. A password form at /login (the password is "right" for all), /me names who is logged
 in, /rotate gives a new session id, /door?who=NAME logs somebody in by a link that no rule lists, /socket is a WebSocket
-that says everything again, /api/unread leaves the request's body where it is, /seen (a list of requests as JSON) is for the tests, which ask past everything.
+that says everything again, /api/unread leaves the request's body where it is, /seen (a list of requests as JSON) is for
+the tests, which ask past everything.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import socket
 import threading
 import time
@@ -14,6 +15,7 @@ from typing import Any
 import pytest
 
 from gateway.stage import Stage, staged
+from tfa_middleware.proxy_request import Body
 
 INNER = b"GET /admin/slow HTTP/1.1\r\nHost: x\r\nCookie: sid=raw\r\n\r\n"
 FORM = b"Content-Type: application/x-www-form-urlencoded"
@@ -98,6 +100,12 @@ def test_what_is_left_of_a_body_is_no_request(carrier: bytes, chunked: bool, sta
 @pytest.mark.parametrize("carrier", STRAY)
 def test_a_body_that_no_browser_sends_goes_nowhere_without_a_pass(carrier: bytes, stage: Stage) -> None:  # A1
     before = len(stage.up.seen)
-    answer = sent(stage, carrier + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 3\r\n\r\na=b")
+    lines = [carrier + b" HTTP/1.1", b"Host: x", b"Connection: close", FORM, b"Content-Length: 3", b"", b"a=b"]
+    answer = sent(stage, b"\r\n".join(lines))
     assert answer[9:12] in (b"303", b"400", b"403")
     assert stage.up.seen[before:] == []
+
+
+@pytest.mark.parametrize("length", [None, 7])
+def test_a_body_says_that_nothing_follows(length: int | None) -> None:  # RFC 9112 9.6
+    assert Body(io.BytesIO(b"a=b&c=d"), length).headers()["Connection"] == "close"

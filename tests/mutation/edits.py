@@ -30,6 +30,9 @@ HELD = "attacks/test_withholding.py::test"
 REVIEW = "attacks/test_found_by_review.py::test"
 ADOPTION = "forward/test_adoption.py::test"
 FORWARD = "forward/test_auth.py::test"
+QUICK = "attacks/test_quick_ways.py::test"
+GATE = "core/test_gate.py::test"
+UNREAD = "gateway/test_unread.py::test"
 TOTP = "test_totp.py::"
 EMAIL = "test_email_verifier.py::"
 RECOVERY = "test_recovery.py::"
@@ -143,6 +146,21 @@ NOTICED: dict[str, list[tuple[str, str, str]]] = {
     f"{FORWARD}_all_else_goes_through_the_gate": [
         ("forward", "return not dropped and not misleading and", "return not misleading and"),
         ("forward", "return not _acts(request) and not careful and", "return not careful and"),
+    ],
+    # Bodies that nobody looked at.
+    f"{QUICK}_a_body_that_nobody_announced_is_read": [
+        ("routes", 'or asked[-1] not in ("HTTP/1.1", "HTTP/1.0")', ""),
+        ("middleware", "self._with_care(forms.announced(environ),", "self._with_care(environ,"),
+    ],
+    f"{QUICK}_a_session_cookie_that_came_later_ends_its_pass_too": [
+        ("standing", "(known.record is made.record if made else self._heard(known.record, named))", "known.record"),
+    ],
+    f"{UNREAD}_a_body_says_that_nothing_follows": [
+        ("proxy_request", 'return {**framing, "Connection": "close"}', "return framing"),
+    ],
+    f"{GATE}_a_body_that_no_browser_sends_goes_nowhere_without_a_pass": [
+        ("gate", "return REFUSE if facts.stray else FORWARD_VISITOR", "return FORWARD_VISITOR"),
+        ("gate", "facts.readable and not facts.stray:", "facts.readable:"),
     ],
     # A login on its way.
     f"{PIVOT}_a_listed_door_voids_the_pass_first": [
