@@ -18,9 +18,10 @@ from tfa_middleware.config_values import Place
 from tfa_middleware.serving import Channels
 from tfa_middleware.settings import Settings
 
-#: Octets of an answer that wait for a slow reader, and seconds that a thread waits until he took the next block.
+#: Octets of an answer that wait for a slow reader.
 _WAITING = 1 << 20
-PATIENCE = 60.0
+#: A thread waits for him as long as he takes so many octets in so many seconds.
+_LEAST, PATIENCE = 1 << 16, 60.0
 
 
 class Parser(HTTPRequestParser):  # type: ignore[misc]
@@ -73,16 +74,17 @@ class Channel(HTTPChannel):  # type: ignore[misc]
 
     def write_soon(self, data: Any) -> int:
         """Take a block, once there is room for it. Raises `ClientDisconnected` where the reader makes none."""
-        end = time.monotonic() + PATIENCE
         with self.outbuf_lock:
-            while self.connected and self.total_outbufs_len > self.adj.outbuf_high_watermark:
-                left = end - time.monotonic()
-                if left <= 0:
+            while not self._has_room():
+                before = self.total_outbufs_len
+                self.server.pull_trigger()
+                if not self.outbuf_lock.wait_for(self._has_room, PATIENCE) and before - self.total_outbufs_len < _LEAST:
                     self._let_go()
                     raise ClientDisconnected
-                self.server.pull_trigger()
-                self.outbuf_lock.wait(left)
         return int(super().write_soon(data))
+
+    def _has_room(self) -> bool:
+        return not self.connected or self.total_outbufs_len <= self.adj.outbuf_high_watermark
 
     def writable(self) -> bool:
         """Whether there is something to send, to somebody who still takes it."""

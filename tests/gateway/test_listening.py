@@ -118,8 +118,8 @@ def test_what_fails_before_its_first_block_is_an_error_and_after_it_is_cut(tmp_p
 
 
 @contextmanager
-def unread(app: Answer, folder: Path) -> Iterator[dict[int, Any]]:
-    """The connections of a server to which somebody sent a request whose answer he does not read."""
+def unread(app: Answer, folder: Path) -> Iterator[tuple[dict[int, Any], socket.socket]]:
+    """The connections of a server, and one to it that sent a request and did not read the answer yet."""
     section = {"realm:user": {"paths": "/", "login": "/login"}, "tfa": {"insecure_dev": "yes", "ntp_server": ""}}
     with socket.create_server(("127.0.0.1", 0)) as plug, socket.socket() as client:
         channels, over = listening(app, from_dict(section, folder), [plug]), Event()
@@ -128,7 +128,7 @@ def unread(app: Answer, folder: Path) -> Iterator[dict[int, Any]]:
         thread = Thread(target=lambda: [loop(0.05, map=channels, count=1) for _ in iter(over.is_set, True)])
         thread.start()
         client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        yield channels
+        yield channels, client
         over.set()
         thread.join()
         for one in list(channels.values()):
@@ -168,9 +168,26 @@ def test_who_does_not_read_gives_the_thread_back(tmp_path: Path, monkeypatch: py
         said(start, None)
         return blocks
 
-    with unread(app, tmp_path) as channels:
+    with unread(app, tmp_path) as (channels, _):
         assert blocks.closed.wait(20)
         assert until(lambda: not [one for one in channels.values() if isinstance(one, Channel)])
+
+
+def test_who_reads_slowly_gets_it_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tfa_middleware.listening, "PATIENCE", 0.2)
+    sizes = [6 << 20, 65536]  # the first block takes far longer than that
+
+    def app(_: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
+        said(start, sum(sizes))
+        return iter([b"x" * size for size in sizes])
+
+    with unread(app, tmp_path) as (_, client):
+        got = 0
+        while got < sum(sizes):
+            block = client.recv(1 << 18)
+            assert block, "it was cut off"
+            got += len(block)
+            time.sleep(0.02)
 
 
 def test_who_does_not_read_the_rest_gives_the_connection_back(tmp_path: Path) -> None:
@@ -183,7 +200,7 @@ def test_who_does_not_read_the_rest_gives_the_connection_back(tmp_path: Path) ->
     def connections() -> list[Any]:
         return [one for one in channels.values() if isinstance(one, Channel)]
 
-    with unread(app, tmp_path) as channels:
+    with unread(app, tmp_path) as (channels, _):
         assert until(lambda: any(one.total_outbufs_len and not one.requests for one in connections()))
         (one,) = connections()
         one.last_activity -= one.adj.channel_timeout + 1
