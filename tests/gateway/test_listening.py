@@ -127,12 +127,14 @@ def unread(app: Answer, folder: Path) -> Iterator[tuple[dict[int, Any], socket.s
         client.connect(plug.getsockname())
         thread = Thread(target=lambda: [loop(0.05, map=channels, count=1) for _ in iter(over.is_set, True)])
         thread.start()
-        client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        yield channels, client
-        over.set()
-        thread.join()
-        for one in list(channels.values()):
-            one.close()
+        try:
+            client.sendall(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+            yield channels, client
+        finally:
+            over.set()
+            thread.join()
+            for one in list(channels.values()):
+                one.close()
 
 
 def until(fact: Callable[[], bool]) -> bool:
@@ -174,7 +176,8 @@ def test_who_does_not_read_gives_the_thread_back(tmp_path: Path, monkeypatch: py
 
 
 def test_who_reads_slowly_gets_it_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(tfa_middleware.listening, "PATIENCE", 0.2)
+    monkeypatch.setattr(tfa_middleware.listening, "PATIENCE", 0.5)
+    monkeypatch.setattr(tfa_middleware.listening, "_LEAST", 1024)
     sizes = [6 << 20, 65536]  # the first block takes far longer than that
 
     def app(_: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
@@ -187,7 +190,7 @@ def test_who_reads_slowly_gets_it_all(tmp_path: Path, monkeypatch: pytest.Monkey
             block = client.recv(1 << 18)
             assert block, "it was cut off"
             got += len(block)
-            time.sleep(0.02)
+            time.sleep(0.001)
 
 
 def test_who_does_not_read_the_rest_gives_the_connection_back(tmp_path: Path) -> None:
