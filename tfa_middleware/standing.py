@@ -63,9 +63,8 @@ class Standings:
         named = (not made and cookies.simple(header)) or {}
         identity = made.record.id if made else realm.cookie.passed(header, named)
         known = into.get((realm.name, identity)) if identity else None
-        if known and not (known.record is made.record if made else self._heard(known.record, named)):
-            known = None  # the application may have set one of the cookies since the pass was read
-        record = known.record if known else self._passes.get(realm.name, identity) if identity else None
+        heard = known and (known.record is made.record if made else self._heard(known.record, named))
+        record = known.record if known and heard else self._passes.get(realm.name, identity) if identity else None
         if record is None and made:
             self._made.pop((realm.name, header), None)
         if record is None or not self._fresh(realm, record):
@@ -73,7 +72,7 @@ class Standings:
         verdict = made if made and made.record is record else self._make(realm, record, named or cookies.simple(header))
         if verdict is None:
             return None
-        if known:
+        if known and known.record is record:
             return verdicts.add(into, realm.name, header, verdict)
         stamp = verdict.stamp
         if stamp is None or stamp != told or monotonic() >= verdicts.due:  # the look at the pass may have taken long
@@ -86,7 +85,7 @@ class Standings:
         return verdicts.keep(into, realm.name, header, verdict, stamp)
 
     def _heard(self, record: Pass, named: Mapping[str, str]) -> bool:
-        """Whether a pass is bound to every cookie but ours."""
+        """Whether a pass is bound to every cookie but ours; else the application may have set one since it was read."""
         return all(name in self._ours or any(record.bindings.get(name, ())) for name in named)
 
     def _make(self, realm: Realm, record: Pass, named: Mapping[str, str] | None) -> Verdict | None:

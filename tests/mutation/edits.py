@@ -153,7 +153,7 @@ NOTICED: dict[str, list[tuple[str, str, str]]] = {
         ("middleware", "self._with_care(forms.announced(environ),", "self._with_care(environ,"),
     ],
     f"{QUICK}_a_session_cookie_that_came_later_ends_its_pass_too": [
-        ("standing", "(known.record is made.record if made else self._heard(known.record, named))", "known.record"),
+        ("standing", "(known.record is made.record if made else self._heard(known.record, named))", "True"),
     ],
     f"{UNREAD}_a_body_says_that_nothing_follows": [
         ("proxy_request", 'return {**framing, "Connection": "close"}', "return framing"),
