@@ -16,8 +16,8 @@ FILE_LIMIT, FUNCTION_LIMIT = 250, 35
 #: From the ground up, one step a line. A module imports only from lower steps, never from its own: modules of one step
 #: do not know each other. A new file needs its place here.
 STAIRCASE = """
-errors declare model i18n authorization addresses hold parts paths
-foreign preset privatefile rawtext recode rendering stores verifiers
+errors declare model i18n authorization addresses hold parts
+foreign paths preset privatefile rawtext recode rendering stores verifiers
 realm_settings
 settings codes cookies forms hold tags clock audit theme keys smtp serving octets
 response sessionlike upstream_url
