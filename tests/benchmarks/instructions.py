@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -46,12 +46,13 @@ def counted(subject: str, requests: int, folder: Path) -> int:
     return int(found[1].replace(",", ""))
 
 
-def measured(scale: float = 1.0) -> dict[str, float]:
-    """subject -> instructions of one request without its environ; two processes at a time."""
+def measured(scale: float = 1.0, subjects: Iterable[str] = SUBJECTS) -> dict[str, float]:
+    """subject -> instructions of one request without its environ, which is one of the ``subjects``; two processes at a
+    time."""
     with tempfile.TemporaryDirectory() as name, ThreadPoolExecutor(2) as beside:
         folder = Path(name)
         (folder / "cookie").write_text(prepared(folder, TEXT).cookie, "ascii")
-        more = {subject: max(1, int(requests * scale)) for subject, (requests, _) in SUBJECTS.items()}
+        more = {subject: max(1, int(SUBJECTS[subject][0] * scale)) for subject in subjects}
         jobs = {
             (subject, times): beside.submit(counted, subject, times * requests, folder)
             for subject, requests in more.items()
