@@ -43,6 +43,11 @@ def test_what_is_remembered_is_short_and_says_it_all(more: dict[str, str], simpl
     assert plain({**ASKED, **more}) is simple
 
 
+@pytest.mark.parametrize("name", ["SCRIPT_NAME", "HTTP_HOST", "HTTP_X_FORWARDED_HOST", "HTTP_X_FORWARDED_URI"])
+def test_a_question_that_lacks_a_part_of_its_address_is_not_remembered(name: str) -> None:
+    assert not plain({key: value for key, value in ASKED.items() if key != name})
+
+
 @pytest.mark.parametrize(
     "name",
     [

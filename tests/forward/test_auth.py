@@ -13,7 +13,8 @@ from support.spy import IN_PLACE, Spy
 from zoo.habits import Guarded
 
 from forward.stage import BARE, PAST, REALM, SECRET, THROUGH, Stage, staged
-from tfa_middleware import from_dict
+from tfa_middleware import forward, from_dict
+from tfa_middleware.accesslog import OWN_PAGE, REMARK, Remark
 from tfa_middleware.advice import advise
 from tfa_middleware.errors import ConfigError
 from tfa_middleware.forward import read_secret
@@ -116,6 +117,28 @@ def test_a_yes_that_is_remembered_is_for_the_same_question_only(stage: Stage) ->
         assert not any(known(stage, target, **facts) for target, facts in THROUGH_THE_GATE.values())
     stage.bench.services.passes.end_all("user", "alice")
     assert stage.ask("/private").code == THROUGH
+
+
+def test_a_yes_is_remembered_where_requests_are_logged_too(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    remarks: list[Remark] = []
+
+    def asked() -> int:
+        remarks.append(Remark())
+        return stage.ask("/private", **{REMARK: remarks[-1]}).code
+
+    assert [asked() for _ in range(3)] == [PAST] * 3
+    monkeypatch.setattr(stage.bench.app._forward, "_way", lambda *_: 1 / 0)
+    assert asked() == PAST
+    assert {one.verdict for one in remarks} == {OWN_PAGE}
+
+
+def test_no_more_is_remembered_than_there_is_room_for(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(forward, "_REMEMBERED", 2)
+    for number in range(5):
+        for _ in range(3):
+            assert stage.ask(f"/private/{number}").code == PAST
+        assert known(stage, f"/private/{number}")
+    assert len(stage.bench.app._forward._past) <= 2
 
 
 def test_a_realm_that_asks_after_queries_has_them_go_through_the_gate(tmp_path: Path) -> None:  # i
